@@ -1,0 +1,222 @@
+import type {
+  Child,
+  ChildCommand,
+  Clock,
+  FileFacts,
+  FileHandle,
+  Files,
+  HttpClient,
+  HttpInit,
+  HttpOptions,
+  Log,
+  TlsListener,
+  TlsListenOptions,
+  World,
+} from "./world.ts";
+
+/** The real outside: everything the program does to it passes through the returned object. */
+export function denoWorld(log: Log): World {
+  return {
+    clock: systemClock,
+    log,
+    files: systemFiles,
+    random: Math.random,
+    openHttp: (options) => options.proxy === "direct" ? new DirectHttp() : new EnvironmentHttp(options),
+    localAddressTowards,
+    listenTls,
+    spawn,
+  };
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep(milliseconds, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      }, milliseconds);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  },
+};
+
+/** fetch with the proxies of the environment, which the runtime reads by itself. */
+class EnvironmentHttp implements HttpClient {
+  readonly #client: Deno.HttpClient;
+
+  constructor(options: HttpOptions) {
+    this.#client = Deno.createHttpClient({
+      ...(options.caCertificates ? { caCerts: [...options.caCertificates] } : {}),
+      ...(options.clientIdentity
+        ? { cert: options.clientIdentity.certificate, key: options.clientIdentity.key }
+        : {}),
+    });
+  }
+
+  fetch(url: URL, init: HttpInit): Promise<Response> {
+    return fetch(url, { ...init, redirect: "manual", client: this.#client });
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+}
+
+/**
+ * fetch that never uses a proxy. The runtime always reads the proxy variables, but a `tcp` route of our own goes
+ * first, so each peer gets a client whose route is the peer itself.
+ */
+class DirectHttp implements HttpClient {
+  readonly #clients = new Map<string, Deno.HttpClient>();
+
+  fetch(url: URL, init: HttpInit): Promise<Response> {
+    let client = this.#clients.get(url.host);
+    if (client === undefined) {
+      const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
+      const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+      client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname, port }, poolMaxIdlePerHost: 0 });
+      this.#clients.set(url.host, client);
+    }
+    return fetch(url, { ...init, redirect: "manual", client });
+  }
+
+  [Symbol.dispose](): void {
+    for (const client of this.#clients.values()) client.close();
+  }
+}
+
+async function localAddressTowards(host: string, port: number, signal: AbortSignal): Promise<string> {
+  const connection = await Deno.connect({ hostname: host, port, signal });
+  try {
+    return connection.localAddr.hostname;
+  } finally {
+    connection.close();
+  }
+}
+
+function listenTls(options: TlsListenOptions): TlsListener {
+  const listener = Deno.listenTls({
+    hostname: options.hostname,
+    port: options.port,
+    cert: options.certificate,
+    key: options.key,
+  });
+  return {
+    port: listener.addr.port,
+    accept: () => listener.accept(),
+    close: () => listener.close(),
+    [Symbol.dispose]: () => listener.close(),
+  };
+}
+
+function spawn(command: ChildCommand): Child {
+  const child = new Deno.Command(command.path, {
+    args: [...command.args],
+    env: { ...command.env },
+    clearEnv: true,
+    stdin: command.input === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  if (command.input !== undefined) void feed(child.stdin, command.input);
+  return {
+    pid: child.pid,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    status: child.status.then(({ code, signal }) => ({ code, signal })),
+    kill(signal) {
+      try {
+        child.kill(signal);
+      } catch (error) {
+        // The child ended by itself between the decision and the signal: there is nothing left to stop.
+        if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+      }
+    },
+  };
+}
+
+/** A child may end without reading its input: its status tells, the broken pipe does not matter. */
+async function feed(stdin: WritableStream<Uint8Array>, input: Uint8Array): Promise<void> {
+  const writer = stdin.getWriter();
+  await writer.write(input).then(() => writer.close()).catch(() => writer.abort().catch(() => undefined));
+}
+
+const systemFiles: Files = {
+  async facts(path): Promise<FileFacts | undefined> {
+    try {
+      const { isFile, isDirectory, size, mode } = await Deno.stat(path);
+      return { isFile, isDirectory, size, mode: mode === null ? null : mode & 0o777 };
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+        return undefined;
+      }
+      throw error;
+    }
+  },
+  async readText(path, limit) {
+    using file = await Deno.open(path);
+    const bytes = new Uint8Array(limit + 1);
+    let length = 0;
+    for (let read: number | null = 0; read !== null && length < bytes.length; length += read ?? 0) {
+      read = await file.read(bytes.subarray(length));
+    }
+    if (length > limit) throw new RangeError(`Cannot read '${path}': it holds more than ${limit} bytes`);
+    return new TextDecoder().decode(bytes.subarray(0, length));
+  },
+  async list(path) {
+    return (await Array.fromAsync(Deno.readDir(path))).map((entry) => entry.name);
+  },
+  async open(path) {
+    return fileHandle(await Deno.open(path));
+  },
+  async createPrivate(path) {
+    return fileHandle(await Deno.open(path, { read: true, write: true, createNew: true, mode: 0o600 }));
+  },
+  async makeDirectory(path) {
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+  },
+  makeTempDirectory: () => Deno.makeTempDir({ prefix: "flashjob-" }),
+  rename: (from, to) => Deno.rename(from, to),
+  async remove(path) {
+    try {
+      await Deno.remove(path, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  },
+};
+
+function fileHandle(file: Deno.FsFile): FileHandle {
+  let open = true;
+  const close = (): void => {
+    if (open) file.close();
+    open = false;
+  };
+  return {
+    read: (into) => file.read(into),
+    async readAt(offset, into) {
+      await file.seek(offset, Deno.SeekMode.Start);
+      let length = 0;
+      while (length < into.length) {
+        const read = await file.read(into.subarray(length));
+        if (read === null) break;
+        length += read;
+      }
+      return length;
+    },
+    async write(bytes) {
+      for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
+    },
+    size: async () => (await file.stat()).size,
+    sync: () => file.syncData(),
+    close,
+    [Symbol.dispose]: close,
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * The effects this program has on the outside, as types. `deno_world.ts` builds the real ones, tests build
+ * theirs; every wait, connection, child process and file of the program goes through here.
+ *
+ * @module
+ */
+
+/** Everything outside the program that it may touch. */
+export interface World {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly files: Files;
+  /** A number in [0, 1), for jitter only: never for secrets. */
+  random(): number;
+  /** Opens a way of speaking HTTP; dispose it when done. */
+  openHttp(options: HttpOptions): HttpClient;
+  /** The local IPv4 address from which `host:port` is reached. Rejects when there is no route. */
+  localAddressTowards(host: string, port: number, signal: AbortSignal): Promise<string>;
+  /** Listens for TLS connections. Throws when the port is taken or the key pair is unusable. */
+  listenTls(options: TlsListenOptions): TlsListener;
+  /** Starts a program with exactly the given environment and nothing inherited; stdin is closed. */
+  spawn(command: ChildCommand): Child;
+}
+
+/** Time, so that tests can make it run faster. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Resolves after `milliseconds`; rejects with the signal's reason as soon as it is aborted. */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Values a log line may carry beside its sentence. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Where the rooms tell what they do. Nothing secret may be given to it. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** The same log, with lines marked as coming from `room`. */
+  room(room: string): Log;
+}
+
+/** How an {@linkcode HttpClient} reaches its peers. */
+export interface HttpOptions {
+  /** `environment`: HTTP_PROXY and its friends are honoured. `direct`: never through a proxy. */
+  readonly proxy: "environment" | "direct";
+  /** PEM certificates trusted in addition to the public ones. */
+  readonly caCertificates?: readonly string[];
+  /** PEM certificate and key shown to a server that asks for one. */
+  readonly clientIdentity?: { readonly certificate: string; readonly key: string };
+}
+
+/** One way of speaking HTTP. Redirects are never followed: their policy is the caller's. */
+export interface HttpClient extends Disposable {
+  /**
+   * Sends one request.
+   *
+   * Rejects with the signal's reason when aborted, with a `TypeError` when there is no response
+   * (`network_fault.ts` tells why). The caller reads or cancels the body.
+   */
+  fetch(url: URL, init: HttpInit): Promise<Response>;
+}
+
+/** One request of an {@linkcode HttpClient}. */
+export interface HttpInit {
+  readonly method?: "GET" | "HEAD" | "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+/** What a TLS server needs to listen. */
+export interface TlsListenOptions {
+  readonly hostname: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** PEM chain, leaf first. */
+  readonly certificate: string;
+  /** PEM private key of the leaf. */
+  readonly key: string;
+}
+
+/** A listening TLS server. */
+export interface TlsListener extends Disposable {
+  readonly port: number;
+  /** The next TCP connection, before its handshake. Rejects when the listener is closed. */
+  accept(): Promise<TlsConnection>;
+  close(): void;
+}
+
+/** One TLS connection; its handshake has not happened when it is accepted. */
+export interface TlsConnection {
+  readonly remoteAddr: { readonly hostname: string; readonly port: number };
+  handshake(): Promise<unknown>;
+  /** Bytes read, or `null` when the peer has closed its side. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Bytes taken over, which are not bytes delivered. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Sends close_notify and half-closes. */
+  closeWrite(): Promise<void>;
+  close(): void;
+}
+
+/** A program to start. */
+export interface ChildCommand {
+  readonly path: string;
+  readonly args: readonly string[];
+  /** The whole environment of the child. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Bytes for its standard input; without them it is closed at once. */
+  readonly input?: Uint8Array;
+}
+
+/** A started program. Both pipes must be read or cancelled. */
+export interface Child {
+  readonly pid: number;
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  readonly status: Promise<ChildStatus>;
+  /** Does nothing when the child has already ended. */
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
+/** How a program ended: by its own exit `code`, or by a `signal`. */
+export interface ChildStatus {
+  readonly code: number;
+  readonly signal: string | null;
+}
+
+/** What is known of a path. */
+export interface FileFacts {
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+  /** Bytes. */
+  readonly size: number;
+  /** Unix permission bits, where the system has them. */
+  readonly mode: number | null;
+}
+
+/** The file system. Reads of whole files are bounded by the caller. */
+export interface Files {
+  /** Facts of what `path` leads to, or `undefined` when nothing is there. */
+  facts(path: string): Promise<FileFacts | undefined>;
+  /** The whole file as text; rejects with `RangeError` when it holds more than `limit` bytes. */
+  readText(path: string, limit: number): Promise<string>;
+  /** Names in a directory, unsorted. */
+  list(path: string): Promise<string[]>;
+  /** Opens an existing file for reading. */
+  open(path: string): Promise<FileHandle>;
+  /** Creates a file nobody else may read (0600); rejects when the path exists. */
+  createPrivate(path: string): Promise<FileHandle>;
+  /** Makes a directory and its parents, private (0700) where they are new. */
+  makeDirectory(path: string): Promise<void>;
+  /** Makes a private temporary directory with a name of the system's choosing. */
+  makeTempDirectory(): Promise<string>;
+  /** Atomic within one file system; replaces what is at `to`. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or a directory with all it holds; nothing there is not an error. */
+  remove(path: string): Promise<void>;
+}
+
+/** An open file. */
+export interface FileHandle extends Disposable {
+  /** Bytes read at the current position, or `null` at the end. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Bytes read at `offset`, fewer than asked for only at the end of the file. */
+  readAt(offset: number, into: Uint8Array): Promise<number>;
+  /** Writes all of `bytes` at the current position. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Bytes. */
+  size(): Promise<number>;
+  /** Resolves when the content is on the disk. */
+  sync(): Promise<void>;
+  close(): void;
+}
