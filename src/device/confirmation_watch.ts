@@ -1,0 +1,82 @@
+import type { Clock } from "../world.ts";
+import { type ConfirmationFacts, type ConfirmationVerdict, judgeConfirmation } from "./confirmation.ts";
+import type { InfoReading } from "./device_client.ts";
+
+/** What the watch needs. */
+export interface WatchOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Milliseconds until the verdict is what it is by then. */
+  readonly timeout: number;
+  /** Looks at the device once. */
+  readonly look: (signal: AbortSignal) => Promise<InfoReading>;
+  /** Told of every change in what is seen. */
+  readonly onChange: (reading: InfoReading) => void;
+}
+
+/** What was seen and what it proves. */
+export interface Confirmation {
+  readonly verdict: ConfirmationVerdict;
+  /** The last look. */
+  readonly now: InfoReading;
+  readonly restarted: boolean;
+}
+
+/** Pauses between two looks: a device on its radio is not to be hammered, a fast one not to be missed. */
+const SHORTEST_PAUSE = 50;
+const LONGEST_PAUSE = 500;
+
+/**
+ * Watches a device through its restart until the verdict cannot change or the time is over.
+ *
+ * A device that says it is another or runs a new version is believed at once. The old version counts only when it
+ * stays for a twelfth of the time (5 s of 60: the device waits 4 s before it restarts), a missing restart only after
+ * half of the time, and a missing device only at the end.
+ */
+export async function watchReturn(
+  facts: Omit<ConfirmationFacts, "now" | "restarted">,
+  options: WatchOptions,
+): Promise<Confirmation> {
+  const { clock, timeout, signal } = options;
+  const pause = Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, timeout / 120));
+  const begun = clock.now();
+  let restarted = false;
+  let silences = 0;
+  let seen = "";
+  let since = begun;
+  for (;;) {
+    const now = await options.look(signal);
+    // One lost answer is radio weather; a refused connection or two lost answers are a restart.
+    silences = now.kind === "silent" ? silences + (now.refused ? 2 : 1) : 0;
+    restarted ||= silences >= 2;
+    if (describe(now) !== seen) {
+      seen = describe(now);
+      since = clock.now();
+      options.onChange(now);
+    }
+    const verdict = judgeConfirmation({ ...facts, restarted, now });
+    const elapsed = clock.now() - begun;
+    const patience = PATIENCE[verdict];
+    const over = elapsed >= timeout;
+    if (over || (patience.total * timeout <= elapsed && clock.now() - since >= patience.steady * timeout)) {
+      return { verdict, now, restarted };
+    }
+    await clock.sleep(pause, signal);
+  }
+}
+
+/** Shares of the whole time: how long to watch at least, and how long the last look must have stayed the same. */
+const PATIENCE: Record<ConfirmationVerdict, { readonly total: number; readonly steady: number }> = {
+  "confirmed-new": { total: 0, steady: 0 },
+  "other-device": { total: 0, steady: 0 },
+  "unexpected-version": { total: 0, steady: 1 / 12 },
+  "confirmed-same": { total: 0, steady: 1 / 12 },
+  "rolled-back": { total: 0, steady: 1 / 12 },
+  "unconfirmable": { total: 1 / 4, steady: 1 / 12 },
+  "rejected": { total: 1 / 2, steady: 1 / 2 },
+  "not-returned": { total: 1, steady: 0 },
+};
+
+function describe(reading: InfoReading): string {
+  return reading.kind === "info" ? `${reading.info.device} ${reading.info.version}` : reading.kind;
+}

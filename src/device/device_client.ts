@@ -1,0 +1,168 @@
+import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
+import { within } from "../deadline.ts";
+import { networkFault, wasNeverSent } from "../network_fault.ts";
+import type { Clock, HttpClient } from "../world.ts";
+import { type DeviceAddress, formatDeviceAddress } from "./device_address.ts";
+import { DeviceError } from "./device_error.ts";
+import { type DeviceInfo, parseDeviceInfo } from "./device_info.ts";
+import { type DeviceRequest, infoRequest, onboardRequest, updateRequest } from "./update_request.ts";
+
+/** One look at `/info`. */
+export type InfoReading =
+  | { readonly kind: "info"; readonly info: DeviceInfo }
+  /** An HTTP server answered, but it has no usable `/info`. */
+  | { readonly kind: "absent"; readonly found: string }
+  /** No HTTP answer; `refused` when the machine is up and nothing listens. */
+  | { readonly kind: "silent"; readonly found: string; readonly refused: boolean };
+
+/** What the device said to the update request. */
+export type UpdateReply =
+  | { readonly kind: "accepted"; readonly text: string }
+  /** The request may have arrived, the reply did not: the device may dial all the same. */
+  | { readonly kind: "unanswered"; readonly found: string };
+
+/** How to reach one device. */
+export interface DeviceClientOptions {
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  /** Milliseconds for one request, headers and body. */
+  readonly timeout: number;
+}
+
+/** The largest `/info` is 100 bytes; an HTML page in its place still fits for the message. */
+const MAX_INFO_BYTES = 4096;
+/** A DICE certificate has 727 bytes at most, 1 kB as PEM; chains and surprises included. */
+const MAX_CERTIFICATE_BYTES = 8192;
+/** The firmware answers with one line of some 50 bytes. */
+const MAX_REPLY_BYTES = 4096;
+
+/** Speaks to the HTTP server of one device. Nothing is ever sent twice. */
+export class DeviceClient {
+  readonly #address: DeviceAddress;
+  readonly #options: DeviceClientOptions;
+
+  /** Does nothing yet. */
+  constructor(address: DeviceAddress, options: DeviceClientOptions) {
+    this.#address = address;
+    this.#options = options;
+  }
+
+  /** Reads `/info`. Rejects only when `signal` is aborted: a device without it is a reading too. */
+  async readInfo(signal: AbortSignal): Promise<InfoReading> {
+    try {
+      const { status, body } = await this.#exchange(infoRequest(this.#address), MAX_INFO_BYTES, signal);
+      if (status !== 200) return { kind: "absent", found: `HTTP ${status}` };
+      const info = parseDeviceInfo(new TextDecoder().decode(body));
+      return info === undefined
+        ? { kind: "absent", found: `an answer that is not the /info document (${body.length} bytes)` }
+        : { kind: "info", info };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof RangeError) return { kind: "absent", found: `more than ${MAX_INFO_BYTES} bytes` };
+      return { kind: "silent", found: faultText(error), refused: networkFault(error) === "refused" };
+    }
+  }
+
+  /**
+   * Fetches the DICE certificate from `/onboard`, DER or PEM as the firmware gives it; `undefined` when the device
+   * does not serve one. Rejects only when `signal` is aborted.
+   */
+  async readCertificate(signal: AbortSignal): Promise<Uint8Array | undefined> {
+    try {
+      const { status, body } = await this.#exchange(
+        onboardRequest(this.#address),
+        MAX_CERTIFICATE_BYTES,
+        signal,
+      );
+      return status === 200 && body.length > 0 ? body : undefined;
+    } catch {
+      // Whatever went wrong, the device goes unidentified ahead of time and the caller says so.
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  /**
+   * Sends the one `POST /update`.
+   *
+   * Throws {@linkcode DeviceError}: `unreachable` when it cannot have arrived, `refused` for an HTTP error,
+   * `insecure` when the firmware will not dial the agent.
+   */
+  async requestUpdate(agentIp: string, signal: AbortSignal): Promise<UpdateReply> {
+    const where = formatDeviceAddress(this.#address);
+    let reply: { readonly status: number; readonly body: Uint8Array };
+    try {
+      reply = await this.#exchange(updateRequest(this.#address, agentIp), MAX_REPLY_BYTES, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (wasNeverSent(error)) {
+        throw new DeviceError(
+          "unreachable",
+          `Cannot ask '${where}' to update: ${faultText(error)}, wanted an answer to POST /update`,
+          { cause: error },
+        );
+      }
+      return { kind: "unanswered", found: faultText(error) };
+    }
+    const text = printable(new TextDecoder().decode(reply.body));
+    if (reply.status !== 200) {
+      throw new DeviceError(
+        "refused",
+        `Cannot update '${where}': it answered HTTP ${reply.status} '${text}' to POST /update, wanted 200`,
+      );
+    }
+    if (/insecure/i.test(text)) {
+      throw new DeviceError(
+        "insecure",
+        `Cannot update '${where}': it answered '${text}' and will wait on its port 3333 instead of dialling the ` +
+          "agent, wanted firmware built for secure updates",
+      );
+    }
+    return { kind: "accepted", text };
+  }
+
+  async #exchange(
+    request: DeviceRequest,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<{ status: number; body: Uint8Array }> {
+    const { clock, timeout, http } = this.#options;
+    return await within(
+      { clock, milliseconds: timeout, signal, what: "the device's answer" },
+      async (signal) => {
+        const response = await http.fetch(request.url, { ...request.init, signal });
+        // Trust boundary: a device, or whatever answers at its address, may send without end.
+        const stream = response.body?.pipeThrough(new LimitedBytesTransformStream(limit, { error: true }), {
+          signal,
+        });
+        const body = stream === undefined
+          ? new Uint8Array()
+          : new Uint8Array(await new Response(stream).arrayBuffer());
+        return { status: response.status, body };
+      },
+    );
+  }
+}
+
+function faultText(error: unknown): string {
+  const fault = networkFault(error);
+  if (fault !== "unknown") return FAULT_TEXT[fault];
+  return error instanceof Error && error.name === "DeadlineError"
+    ? "no answer in time"
+    : "the exchange broke off";
+}
+
+const FAULT_TEXT = {
+  "refused": "connection refused",
+  "unresolved": "the name is not known",
+  "unreachable": "no route or no answer",
+  "tls": "a TLS fault",
+  "blocked-port": "the port is one that HTTP clients refuse to use",
+  "permission": "this program may not connect there",
+  "reset": "connection closed without an answer",
+} as const;
+
+/** One line of at most 120 printable characters. */
+function printable(text: string): string {
+  return text.trim().replace(/[^\x20-\x7e]+/g, " ").slice(0, 120);
+}

@@ -1,0 +1,53 @@
+import { type ImageRefusalCode, imageRefusalCodes } from "../image/image_policy.ts";
+import { type Faults, parseSize, type Setting, type Settings } from "./option.ts";
+
+/** What makes an image unfit to be sent, as far as the user decides it. */
+export interface CheckSettings {
+  /** Findings that the user overrides knowingly. */
+  readonly forced: ReadonlySet<ImageRefusalCode>;
+  /** Bytes. */
+  readonly maxImageSize: number | undefined;
+  readonly requireSecureBootSignature: boolean;
+  /** Lower-case hex SHA-256 digests, as burned into the devices. */
+  readonly trustedKeyDigests: readonly string[];
+  /** PEM file with the public key of Secure Boot v1 signatures. */
+  readonly secureBootV1Key: string | undefined;
+  readonly minSecureVersion: number | undefined;
+}
+
+/** Reads the settings of the image check; faults are added to `faults`. */
+export function readCheckSettings(settings: Settings, faults: Faults): CheckSettings {
+  const all = <Value>(name: string, parse: (text: string) => Value): Value[] =>
+    settings.list(name).map((setting: Setting) => faults.collect(setting, parse)).filter((value) =>
+      value !== undefined
+    );
+  return {
+    forced: new Set(all("force-image", parseRefusalCode)),
+    maxImageSize: faults.collect(settings.find("max-image-size"), parseSize),
+    requireSecureBootSignature: settings.on("require-secure-boot-signature"),
+    trustedKeyDigests: all("secure-boot-key-digest", parseKeyDigest),
+    secureBootV1Key: settings.text("secure-boot-v1-key"),
+    minSecureVersion: faults.collect(settings.find("min-secure-version"), parseSecureVersion),
+  };
+}
+
+function parseRefusalCode(text: string): ImageRefusalCode {
+  const code = imageRefusalCodes.find((candidate) => candidate === text);
+  if (code !== undefined) return code;
+  throw new SyntaxError(`Cannot override finding '${text}': wanted one of ${imageRefusalCodes.join(", ")}`);
+}
+
+function parseKeyDigest(text: string): string {
+  const hex = text.toLowerCase().replace(/^sha256:|^0x/, "").replaceAll(/[\s:]/g, "");
+  // The ESP32-C2 burns only the first 16 bytes of the digest.
+  if (/^([0-9a-f]{64}|[0-9a-f]{32})$/.test(hex)) return hex;
+  throw new SyntaxError(
+    `Cannot use '${text}' as a key digest: wanted 64 hexadecimal digits (32 for the ESP32-C2)`,
+  );
+}
+
+function parseSecureVersion(text: string): number {
+  const version = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
+  if (version <= 32) return version;
+  throw new SyntaxError(`Cannot use '${text}' as a secure version: wanted a number from 0 to 32`);
+}

@@ -1,0 +1,219 @@
+import { type DeviceAddress, isLoopback, parseDeviceAddress } from "../device/device_address.ts";
+import { isDottedIpv4 } from "../device/update_request.ts";
+import { type ImageReference, parseReference } from "../registry/reference.ts";
+import type { RegistrySettings } from "../registry/registry_client.ts";
+import { type CheckSettings, readCheckSettings } from "./check_config.ts";
+import { Faults, parseChoice, parseDuration, parsePort, type Settings } from "./option.ts";
+import { type PullSettings, readPullSettings } from "./pull_config.ts";
+
+/** Which program the device will dial. */
+export type AgentChoice =
+  | { readonly kind: "builtin" }
+  | { readonly kind: "classic"; readonly path: string }
+  /** The program at the classic path if one is there, else the built-in agent. */
+  | { readonly kind: "default"; readonly path: string };
+
+/** How far one part of the job goes in proving what happened. */
+export type Rigour = "auto" | "require" | "off";
+
+/** Everything a job needs to know, checked. */
+export interface JobConfig {
+  readonly firmware: ImageReference;
+  readonly pull: PullSettings;
+  readonly check: CheckSettings;
+  readonly host: DeviceAddress;
+  readonly agent: AgentChoice;
+  /** Dotted IPv4; `undefined`: the local address that routes to the device. */
+  readonly agentIp: string | undefined;
+  readonly agentPort: number;
+  readonly serverCertificate: string;
+  readonly serverKey: string;
+  readonly attestationUrl: URL;
+  readonly verifyIdentity: Rigour;
+  readonly expectVersion: string | undefined;
+  readonly confirm: Rigour;
+  readonly confirmHost: DeviceAddress | undefined;
+  readonly skipIfCurrent: boolean;
+  readonly allowDowngrade: boolean;
+  readonly dryRun: boolean;
+  readonly terminationLog: string;
+  /** Milliseconds. */
+  readonly timeouts: JobTimeouts;
+  /** Who the operator says this job is for; only shown. */
+  readonly identity: { readonly uuid: string | undefined; readonly applicationType: string | undefined };
+}
+
+/** The longest waits of a job, in milliseconds. */
+export interface JobTimeouts {
+  readonly job: number;
+  readonly device: number;
+  readonly ready: number;
+  readonly dialIn: number;
+  readonly attestation: number;
+  readonly transferIdle: number;
+  readonly confirm: number;
+}
+
+/** A configuration that cannot be used, with every fault that was found. */
+export class ConfigError extends Error {
+  /** One sentence for each fault. */
+  readonly faults: readonly string[];
+
+  /** Joins the faults into one message. */
+  constructor(faults: readonly string[]) {
+    super(
+      faults.length === 1
+        ? faults[0]
+        : `${faults.length} faults:\n${faults.map((f) => `  - ${f}`).join("\n")}`,
+    );
+    this.name = "ConfigError";
+    this.faults = faults;
+  }
+}
+
+const AGENT_PATH = "/usr/local/bin/ota-agent";
+const ATTESTATION_PORT = "8000";
+
+/**
+ * Reads flags and environment into the configuration of one job (ota-protocol.md, "Environment of the pod").
+ *
+ * `password` is what `--password-stdin` read. Throws {@linkcode ConfigError} with all faults at once.
+ */
+export function readJobConfig(settings: Settings, password: string | undefined): JobConfig {
+  const faults = new Faults();
+  const need = <Value>(value: Value | undefined, sentence: string): Value => {
+    // The cast is safe: a fault is noted, so the configuration that would hold the hole is never returned.
+    if (value === undefined && sentence !== "") faults.add(sentence);
+    return value as Value;
+  };
+  const setting = settings.find("firmware");
+  const firmware = faults.collect(setting, parseReference);
+  const pull = readPullSettings(settings, { password, registry: firmware?.registry, faults });
+  const hostSetting = findHost(settings, faults);
+  const host = hostSetting === undefined ? undefined : faults.collect(hostSetting, parseDeviceAddress);
+  const agentIp = faults.collect(settings.find("agent-ip"), parseAgentIp);
+  if (agentIp !== undefined && host !== undefined && isLoopback(agentIp) && !isLoopback(host.hostname)) {
+    faults.add(
+      `${settings.find("agent-ip")?.from}: the device at ${host.hostname} would dial itself at ${agentIp}`,
+    );
+  }
+  const rigour = parseChoice<Rigour>(["auto", "require", "off"]);
+  const duration = (name: string): number => faults.collect(settings.find(name), parseDuration) ?? 0;
+  const config: JobConfig = {
+    firmware: need(
+      firmware,
+      setting === undefined ? missing("firmware image", "--firmware", "FIRMWARE") : "",
+    ),
+    pull,
+    check: readCheckSettings(settings, faults),
+    host: need(host, hostSetting === undefined ? missing("device address", "--host", "HOST_ENDPOINT") : ""),
+    agent: readAgentChoice(settings),
+    agentIp,
+    agentPort: faults.collect(settings.find("agent-port"), parsePort) ?? 0,
+    serverCertificate: settings.text("server-crt") ?? "",
+    serverKey: settings.text("server-key") ?? "",
+    attestationUrl: need(readAttestationUrl(settings, faults), ""),
+    verifyIdentity: faults.collect(settings.find("verify-identity"), rigour) ?? "auto",
+    expectVersion: settings.text("expect-version"),
+    confirm: faults.collect(settings.find("confirm"), rigour) ?? "auto",
+    confirmHost: faults.collect(settings.find("confirm-host"), parseDeviceAddress),
+    skipIfCurrent: settings.on("skip-if-current"),
+    allowDowngrade: settings.on("allow-downgrade"),
+    dryRun: settings.on("dry-run"),
+    terminationLog: settings.text("termination-log") ?? "",
+    timeouts: {
+      job: duration("timeout"),
+      device: duration("device-timeout"),
+      ready: duration("ready-timeout"),
+      dialIn: duration("dial-in-timeout"),
+      attestation: duration("attestation-timeout"),
+      transferIdle: duration("transfer-idle-timeout"),
+      confirm: duration("confirm-timeout"),
+    },
+    identity: {
+      uuid: settings.environment["UUID"],
+      applicationType: settings.environment["APPLICATION_TYPE"],
+    },
+  };
+  if (faults.messages.length > 0) throw new ConfigError(faults.messages);
+  return config;
+}
+
+/** The registry settings of a job, typed by the room that uses them. */
+export type { RegistrySettings };
+
+function missing(what: string, flag: string, variable: string): string {
+  return `No ${what} is given: wanted ${flag} or ${variable}`;
+}
+
+/**
+ * The device's address. Akri injects one suffixed variable per device instance: with several different values any
+ * choice of ours could flash the wrong device, so that is a fault.
+ */
+function findHost(settings: Settings, faults: Faults): { value: string; from: string } | undefined {
+  const exact = settings.find("host");
+  if (exact !== undefined) return exact;
+  const suffixed = Object.entries(settings.environment)
+    .filter((entry): entry is [string, string] => /^HOST_ENDPOINT_./.test(entry[0]) && !!entry[1]?.trim())
+    .map(([from, value]) => ({ from, value: value.trim() }))
+    .sort((left, right) => left.from < right.from ? -1 : 1);
+  if (new Set(suffixed.map((setting) => setting.value)).size > 1) {
+    const list = suffixed.map(({ from, value }) => `${from}=${value}`).join(", ");
+    faults.add(`Several devices are given: ${list}; wanted exactly one, set HOST_ENDPOINT or --host`);
+    return suffixed[0];
+  }
+  const host = settings.environment["HOST"]?.trim();
+  return suffixed[0] ?? (host ? { from: "HOST", value: host } : undefined);
+}
+
+function parseAgentIp(text: string): string {
+  if (!isDottedIpv4(text)) {
+    throw new SyntaxError(
+      `Cannot announce '${text}': wanted a dotted IPv4 address, the device can copy nothing else`,
+    );
+  }
+  const first = Number(text.split(".")[0]);
+  if (first === 0 || first >= 224) {
+    throw new SyntaxError(`Cannot announce '${text}': no host can have this address`);
+  }
+  return text;
+}
+
+function readAgentChoice(settings: Settings): AgentChoice {
+  const path = settings.text("agent");
+  if (path === undefined) return { kind: "default", path: AGENT_PATH };
+  return path === "builtin" ? { kind: "builtin" } : { kind: "classic", path };
+}
+
+function readAttestationUrl(settings: Settings, faults: Faults): URL | undefined {
+  const given = settings.find("attestation-url");
+  if (given !== undefined) return faults.collect(given, parseAttestationUrl);
+  const host = settings.environment["DICE_AUTH_SERVICE_SERVICE_HOST"]?.trim();
+  if (!host) {
+    faults.add(
+      "No attestation server is given: wanted --attestation-url, DICE_AUTH_URL, or DICE_AUTH_SERVICE_SERVICE_HOST " +
+        "(set by Kubernetes when Service dice-auth-service is in the namespace and older than the pod)",
+    );
+    return undefined;
+  }
+  const port = settings.environment["DICE_AUTH_SERVICE_SERVICE_PORT"]?.trim() || ATTESTATION_PORT;
+  const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  return faults.collect(
+    { value: `http://${name}:${port}`, from: "DICE_AUTH_SERVICE_SERVICE_HOST and _PORT" },
+    parseAttestationUrl,
+  );
+}
+
+function parseAttestationUrl(text: string): URL {
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  if (url === null) throw new SyntaxError(`Cannot use '${text}': it is not a URL, wanted http://host:port`);
+  if (url.username !== "" || url.password !== "") {
+    throw new SyntaxError(
+      "Cannot use the attestation URL: it holds a user name or password, wanted http://host:port",
+    );
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new SyntaxError(`Cannot use '${text}': its scheme is '${url.protocol}', wanted http`);
+  }
+  return url;
+}

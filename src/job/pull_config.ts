@@ -1,0 +1,104 @@
+import { type Digest, parseDigest } from "../registry/digest.ts";
+import type { RegistrySettings } from "../registry/registry_client.ts";
+import { type Faults, parseDuration, parseSize, type Settings } from "./option.ts";
+
+/** What to take from an image, and how its registry is reached. */
+export interface PullSettings {
+  /** Lower case without dashes, as in the platform `custom/esp32s3`. */
+  readonly device: string;
+  readonly platformOs: string;
+  readonly firmwarePath: string | undefined;
+  /** Bytes. */
+  readonly maxFirmwareSize: number;
+  readonly expectDigest: Digest | undefined;
+  readonly registry: RegistrySettings;
+}
+
+/** Reads the settings that `flash` and `pull` share; faults are added to `faults`. */
+export function readPullSettings(
+  settings: Settings,
+  given: {
+    readonly password: string | undefined;
+    readonly registry: string | undefined;
+    readonly faults: Faults;
+  },
+): PullSettings {
+  const { faults } = given;
+  const device = settings.find("device");
+  if (device === undefined) faults.add("No device is given: wanted --device or DEVICE, for example esp32s3");
+  return {
+    device: faults.collect(device, parseDevice) ?? "",
+    platformOs: settings.text("platform-os") ?? "custom",
+    firmwarePath: settings.text("firmware-path"),
+    maxFirmwareSize: faults.collect(settings.find("max-firmware-size"), parseSize) ?? 0,
+    expectDigest: faults.collect(settings.find("expect-digest"), parseDigest),
+    registry: readRegistrySettings(settings, given),
+  };
+}
+
+/** Reads how registries are reached; faults are added to `faults`. */
+export function readRegistrySettings(
+  settings: Settings,
+  given: {
+    readonly password: string | undefined;
+    readonly registry: string | undefined;
+    readonly faults: Faults;
+  },
+): RegistrySettings {
+  const { faults, password } = given;
+  const username = settings.text("username");
+  if (username !== undefined && password === undefined) {
+    faults.add("--username is given without --password-stdin");
+  }
+  if (username === undefined && password !== undefined) {
+    faults.add("--password-stdin is given without --username");
+  }
+  const certificateFile = settings.text("client-cert");
+  const keyFile = settings.text("client-key");
+  if ((certificateFile === undefined) !== (keyFile === undefined)) {
+    faults.add("--client-cert and --client-key are only useful together");
+  }
+  const mirrors = settings.list("registry-mirror").map((setting) => faults.collect(setting, parseMirror))
+    .filter((mirror) => mirror !== undefined);
+  const optional = {
+    credentials: username !== undefined && password !== undefined ? { username, password } : undefined,
+    registryConfig: settings.text("registry-config"),
+    caFile: settings.text("ca-file"),
+    clientIdentity: certificateFile !== undefined && keyFile !== undefined && given.registry !== undefined
+      ? { registry: given.registry, certificateFile, keyFile }
+      : undefined,
+    cache: settings.text("cache"),
+    idleTimeout: faults.collect(settings.find("registry-idle-timeout"), parseDuration),
+  };
+  return {
+    plainHttp: settings.list("plain-http").map((setting) => setting.value),
+    mirrors,
+    environment: settings.environment,
+    ...withoutHoles(optional),
+  };
+}
+
+/** `ESP32-S3` is written in many ways; platforms are lower case and without dashes. */
+function parseDevice(text: string): string {
+  const name = text.trim().toLowerCase().replaceAll(/[-_]/g, "");
+  if (/^[a-z0-9]{1,40}$/.test(name)) return name;
+  throw new SyntaxError(`Cannot use '${text}' as a device: wanted letters and digits, for example esp32s3`);
+}
+
+function parseMirror(text: string): { registry: string; mirror: string } {
+  const [registry, mirror, ...more] = text.split("=");
+  if (registry && mirror && more.length === 0) return { registry, mirror };
+  throw new SyntaxError(`Cannot use mirror '${text}': wanted HOST=MIRROR`);
+}
+
+type Present<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+
+/** The same fields without those that are undefined. */
+function withoutHoles<Fields extends object>(fields: Fields): Present<Fields> {
+  const present: Present<Fields> = {};
+  for (const name of Object.keys(fields) as (keyof Fields)[]) {
+    const field = fields[name];
+    if (field !== undefined) present[name] = field as Exclude<Fields[typeof name], undefined>;
+  }
+  return present;
+}

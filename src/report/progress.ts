@@ -1,0 +1,50 @@
+import { format as formatBytes } from "@std/fmt/bytes";
+
+/** How far one long step has come. */
+export interface Progress {
+  /** What goes on: "Pulling", "Sending". */
+  readonly step: string;
+  readonly doneBytes: number;
+  /** 0 when it is not known. */
+  readonly totalBytes: number;
+}
+
+const BAR_CELLS = 24;
+
+/**
+ * One line for a terminal of `columns` cells, without line break.
+ *
+ * @example
+ * progressBar({ step: "Sending", doneBytes: 512, totalBytes: 1024 }, 80);
+ * // "Sending  ████████████░░░░░░░░░░░░   50%  512 B of 1.02 kB"
+ */
+export function progressBar(progress: Progress, columns: number): string {
+  const share = progress.totalBytes > 0 ? Math.min(1, progress.doneBytes / progress.totalBytes) : 0;
+  const cells = Math.floor(share * BAR_CELLS);
+  const bar = "█".repeat(cells) + "░".repeat(BAR_CELLS - cells);
+  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  const amount = `${formatBytes(progress.doneBytes)} of ${formatBytes(progress.totalBytes)}`;
+  const line = progress.totalBytes > 0
+    ? `${progress.step.padEnd(8)} ${bar} ${percent}  ${amount}`
+    : `${progress.step.padEnd(8)} ${formatBytes(progress.doneBytes)}`;
+  return line.slice(0, Math.max(0, columns - 1));
+}
+
+/** Shares of a step that are worth a line in a log. */
+const MILESTONES = 4;
+
+/**
+ * The line a log gets instead of a bar, at each quarter of a step; `undefined` when the last one still holds.
+ * `previous` is the progress that was told last, of the same step or of another.
+ */
+export function progressLine(progress: Progress, previous: Progress | undefined): string | undefined {
+  if (progress.totalBytes === 0) return undefined;
+  const quarter = Math.floor(progress.doneBytes / progress.totalBytes * MILESTONES);
+  const told = previous?.step === progress.step && previous.totalBytes > 0
+    ? Math.floor(previous.doneBytes / previous.totalBytes * MILESTONES)
+    : 0;
+  if (quarter <= told) return undefined;
+  return `${progress.step}: ${quarter * 100 / MILESTONES}% (${formatBytes(progress.doneBytes)} of ${
+    formatBytes(progress.totalBytes)
+  })`;
+}
