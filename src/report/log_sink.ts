@@ -1,17 +1,14 @@
-import {
-  configureSync,
-  getJsonLinesFormatter,
-  getLogger,
-  type LogLevel,
-  type LogRecord,
-} from "@logtape/logtape";
+import { configureSync, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { cyan, dim, red, yellow } from "@std/fmt/colors";
 import type { Log, LogFields } from "../world.ts";
 
 /** How a log is written. */
 export interface LogOptions {
+  /** The lowest level that is written. */
   readonly level: "debug" | "info" | "warning" | "error";
+  /** Lines for people, or one JSON object a line. */
   readonly format: "text" | "json";
+  /** Whether text lines are coloured. */
   readonly colour: boolean;
   /** Takes one line without its line break. */
   readonly write: (line: string) => void;
@@ -21,30 +18,6 @@ export interface LogOptions {
 export function openLog(options: LogOptions): Log {
   const format = options.format === "json"
     ? jsonLine
-    : (record: LogRecord) => textLine(record, options.colour);
-  configureSync,
-  getJsonLinesFormatter,
-  getLogger,
-  type LogLevel,
-  type LogRecord,
-} from "@logtape/logtape";
-import { cyan, dim, red, yellow } from "@std/fmt/colors";
-import type { Log, LogFields } from "../world.ts";
-
-/** How a log is written. */
-export interface LogOptions {
-  readonly level: "debug" | "info" | "warning" | "error";
-  readonly format: "text" | "json";
-  readonly colour: boolean;
-  /** Takes one line without its line break. */
-  readonly write: (line: string) => void;
-}
-
-/** The program's log. Call it once: the logging library keeps one configuration for the process. */
-export function openLog(options: LogOptions): Log {
-  const json = getJsonLinesFormatter({ categorySeparator: ".", message: "rendered", properties: "flatten" });
-  const format = options.format === "json"
-    ? (record: LogRecord) => json(record).trimEnd()
     : (record: LogRecord) => textLine(record, options.colour);
   configureSync({
     reset: true,
@@ -98,17 +71,15 @@ const LEVEL_WORD: Record<LogLevel, string> = {
 
 /** `12:30:05.123 info  registry: sentence  key=value`. */
 function textLine(record: LogRecord, colour: boolean): string {
-  const time = new Date(record.timestamp).toISOString().slice(11, 23);
+  const paint = (tint: (text: string) => string, text: string): string => colour ? tint(text) : text;
   const { sentence, ...fields } = record.properties;
   const room = record.category.slice(1).join(".");
-  const level = LEVEL_WORD[record.level];
   const details = Object.entries(fields).filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${/\s/.test(String(value)) ? JSON.stringify(value) : value}`).join(" ");
-  const paint = (tint: (text: string) => string, text: string): string => colour ? tint(text) : text;
   const tint = record.level === "error" ? red : record.level === "warning" ? yellow : dim;
   return [
-    paint(dim, time),
-    paint(tint, level),
+    paint(dim, new Date(record.timestamp).toISOString().slice(11, 23)),
+    paint(tint, LEVEL_WORD[record.level]),
     `${room === "" ? "" : `${paint(cyan, room)}: `}${sentence}${
       details === "" ? "" : `  ${paint(dim, details)}`
     }`,
