@@ -1,0 +1,371 @@
+import { systemClock } from "../../src/deno_world.ts";
+import { type DiceCertificate, diceCertificate, serverPair } from "../builders/certificates.ts";
+import type { DeviceBehaviour } from "./device_behaviour.ts";
+import { DeviceHttp, type DeviceReply, type DeviceRequest, errorReply } from "./device_http.ts";
+import { isBootable, versionOf } from "./device_image.ts";
+import { type DialAttempt, type OtaEventName, receiveImage } from "./device_ota.ts";
+import { DEVICE_TIMES, scaleOf, type Timings } from "./device_timings.ts";
+
+/** What a device is and how it behaves. */
+export interface DeviceOptions {
+  /** Where it listens for HTTP; `127.0.0.1` by default. */
+  readonly hostname?: string;
+  /** Port of its HTTP server; by default it chooses one and keeps it over restarts. */
+  readonly port?: number;
+  /** Port it dials at the announced address; 4433 in the field and by default. */
+  readonly agentPort?: number;
+  /** PEM of the certificate it has compiled in; that of {@linkcode serverPair} by default. */
+  readonly pinned?: string;
+  /** Its own certificate; that of the device called `device` by default. */
+  readonly certificate?: DiceCertificate;
+  /** Its type in `/info`; `esp32s3` by default. */
+  readonly device?: string;
+  /** Its application in `/info`; `thermo` by default. */
+  readonly application?: string;
+  /** The version it runs at first; `0.1.0` by default. */
+  readonly version?: string;
+  /** The image a test is about to send: what fractions and `alreadyUpdated` mean. */
+  readonly expectedImage?: Uint8Array;
+  /** Version it reports for an image without an application descriptor; `unknown` by default. */
+  readonly imageVersion?: string;
+  /** Judges a received image; by default as the boot loader would. */
+  readonly verify?: (image: Uint8Array) => boolean;
+  /** Bytes of a request head it takes; 512 by default. */
+  readonly headerLimit?: number;
+  /** `fast` by default. */
+  readonly timings?: Timings;
+  /** What it does other than its duty. */
+  readonly behaviour?: DeviceBehaviour;
+  /** Told of every event as it happens. */
+  readonly onEvent?: (event: DeviceEvent) => void;
+}
+
+/** What a device tells of itself. */
+export type DeviceEventName =
+  | OtaEventName
+  | "request"
+  | "verified"
+  | "rejected"
+  | "collision"
+  | "restarting"
+  | "restarted"
+  | "ota ended";
+
+/** Something that happened on a device. */
+export interface DeviceEvent {
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly name: DeviceEventName;
+  /** More of it, for people. */
+  readonly detail: string;
+}
+
+/** What a device runs. */
+export interface RunningFirmware {
+  /** As in `/info`. */
+  readonly version: string;
+  /** `undefined` for what it left the factory with. */
+  readonly image: Uint8Array | undefined;
+}
+
+/** `/info` is built in 100 bytes, the last of which is a NUL. */
+const INFO_BYTES = 99;
+
+/** Starts a device. Dispose it when done. */
+export async function startDevice(options: DeviceOptions = {}): Promise<LabDevice> {
+  const certificate = options.certificate ?? await diceCertificate();
+  const wrong = await serverPair({ commonName: "somebody-else" });
+  const other = await diceCertificate("somebody else's device");
+  const pinned = options.behaviour?.wrongPin ? wrong.pinned : options.pinned ?? (await serverPair()).pinned;
+  return new LabDevice(options, { certificate, other, pinned });
+}
+
+/** What a device holds that takes time to make. */
+interface DeviceKeys {
+  readonly certificate: DiceCertificate;
+  readonly other: DiceCertificate;
+  readonly pinned: string;
+}
+
+/** A stand-in for an ESP32 that speaks the OTA protocol over real sockets. */
+export class LabDevice implements AsyncDisposable {
+  /** Requests it read whole, oldest first; a request it reset is only an event. */
+  readonly requests: DeviceRequest[] = [];
+  /** Its attempts to reach the agent, oldest first. */
+  readonly attempts: DialAttempt[] = [];
+  /** Everything that happened, oldest first. */
+  readonly events: DeviceEvent[] = [];
+  /** Its certificate. */
+  readonly certificate: DiceCertificate;
+  readonly #options: DeviceOptions;
+  readonly #behaviour: DeviceBehaviour;
+  readonly #keys: DeviceKeys;
+  readonly #scale: number;
+  readonly #stop = new AbortController();
+  readonly #tasks = new Set<Promise<void>>();
+  #http: DeviceHttp | undefined;
+  #hostname: string;
+  #port: number;
+  #device: string;
+  #running: RunningFirmware;
+  #slot: Uint8Array[] = [];
+  #slotLength = 0;
+  #otasSinceBoot = 0;
+  #otasAlive = 0;
+  #refuses: boolean;
+  #change = Promise.withResolvers<void>();
+
+  /** Use {@linkcode startDevice}. */
+  constructor(options: DeviceOptions, keys: DeviceKeys) {
+    this.#options = options;
+    this.#behaviour = options.behaviour ?? {};
+    this.#keys = keys;
+    this.certificate = keys.certificate;
+    this.#scale = scaleOf(options.timings ?? "fast");
+    this.#hostname = options.hostname ?? "127.0.0.1";
+    this.#device = options.device ?? "esp32s3";
+    this.#refuses = this.#behaviour.refusedFor !== undefined;
+    this.#running = { version: options.version ?? "0.1.0", image: undefined };
+    if (this.#behaviour.alreadyUpdated) this.#running = this.#firmware(this.#expected());
+    if (this.#behaviour.transfer !== undefined) this.#expected();
+    this.#http = this.#listen(options.port ?? 0);
+    this.#port = this.#http.port;
+  }
+
+  /** Where it answers HTTP now, as `ip:port`; it changes when the device returns at a new address. */
+  get endpoint(): string {
+    return `${this.#hostname}:${this.#port}`;
+  }
+
+  /** Whether it listens for HTTP now. */
+  get isUp(): boolean {
+    return this.#http !== undefined;
+  }
+
+  /** What it runs now. */
+  get running(): RunningFirmware {
+    return this.#running;
+  }
+
+  /** The bytes received in the inactive slot since it was last erased. */
+  get flash(): Uint8Array {
+    const bytes = new Uint8Array(this.#slotLength);
+    let offset = 0;
+    for (const piece of this.#slot) {
+      bytes.set(piece, offset);
+      offset += piece.length;
+    }
+    return bytes;
+  }
+
+  /** The events as lines for people. */
+  get log(): string[] {
+    return this.events.map(({ name, detail }) => detail === "" ? name : `${name}: ${detail}`);
+  }
+
+  /** The first event called `name`, as soon as there is one. Rejects when the signal is aborted. */
+  async until(
+    name: DeviceEventName,
+    signal: AbortSignal = AbortSignal.timeout(30_000),
+  ): Promise<DeviceEvent> {
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = (): void =>
+      aborted.reject(
+        new Error(`Cannot see '${name}' on the device: it told ${this.log.join("; ") || "nothing"}`),
+      );
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      for (;;) {
+        const event = this.events.find((candidate) => candidate.name === name);
+        if (event !== undefined) return event;
+        await Promise.race([this.#change.promise, aborted.promise]);
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      // Nobody waits any more, but a late abort must not be an unhandled rejection.
+      aborted.promise.catch(() => undefined);
+    }
+  }
+
+  /** Takes the device off the network and ends all it does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new DOMException("the device is switched off", "AbortError"));
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+    await this.#http?.close();
+    this.#http = undefined;
+  }
+
+  #listen(port: number): DeviceHttp {
+    return new DeviceHttp({
+      hostname: this.#hostname,
+      port,
+      headerLimit: this.#options.headerLimit ?? 512,
+      answer: (request) =>
+        this.#answer(request).catch((error) => {
+          if (!this.#stop.signal.aborted) throw error;
+          return "close";
+        }),
+      resets: (method, path) => {
+        const resets = (path === "/info" && this.#behaviour.info === "reset") ||
+          (path === "/update" && this.#behaviour.update === "reset");
+        if (resets) this.#note("request", `${method} ${path}, reset`);
+        return resets;
+      },
+    });
+  }
+
+  async #answer(request: DeviceRequest): Promise<DeviceReply> {
+    this.requests.push(request);
+    this.#note("request", `${request.method} ${request.path}`);
+    if (request.path === "/update") {
+      return request.method === "POST" ? await this.#update(request) : errorReply(405);
+    }
+    const reply = await this.#get(request.path);
+    if (request.method !== "GET" && reply !== "never") return errorReply(405);
+    if (this.#refuses) this.#track(this.#refuseForAWhile());
+    return reply;
+  }
+
+  async #get(path: string): Promise<DeviceReply> {
+    const { info, onboard } = this.#behaviour;
+    if (path === "/info" && info !== "absent") {
+      if (info === "silent") return "never";
+      if (info === "error") return errorReply(500);
+      if (info === "html") return { status: 200, body: "<!doctype html><title>Router</title>" };
+      if (info === "slow") await this.#pause(DEVICE_TIMES.slowReply);
+      const application = this.#options.application ?? "thermo";
+      const fields = {
+        device: this.#device,
+        application: info === "cut" ? application.padEnd(60, "-sensor") : application,
+        version: this.#running.version,
+      };
+      return { status: 200, type: "application/json", body: JSON.stringify(fields).slice(0, INFO_BYTES) };
+    }
+    if (path === "/onboard" && onboard !== "absent") {
+      if (onboard === "error") return errorReply(500);
+      const certificate = onboard === "other" ? this.#keys.other : this.certificate;
+      const body = onboard === "pem" ? certificate.pem : certificate.der;
+      return { status: 200, type: "application/octet-stream", body };
+    }
+    return errorReply(404);
+  }
+
+  async #update(request: DeviceRequest): Promise<DeviceReply> {
+    const { update } = this.#behaviour;
+    if (typeof update === "number") return errorReply(update);
+    // Without a length the handler reads nothing, and its failure closes the socket.
+    if (request.headers["content-length"] === undefined) return "close";
+    const [, address] = /^ip: (\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})$/.exec(request.body) ?? [];
+    if (address === undefined) return errorReply(500);
+    if (update !== "insecure") this.#track(this.#ota(address));
+    if (update === "silent") return "never";
+    if (update === "closed") return "close";
+    if (update === "slow") await this.#pause(DEVICE_TIMES.slowReply);
+    const kind = update === "insecure" ? "Insecure" : "Secure";
+    return { status: 200, body: `Received update request: About to update (${kind})\n` };
+  }
+
+  async #ota(address: string): Promise<void> {
+    this.#otasAlive++;
+    // A second task shares static state with the first: neither can end well.
+    const collides = this.#otasAlive > 1;
+    if (collides) this.#note("collision", "a second OTA task while the first lives");
+    try {
+      const whole = await receiveImage({
+        dial: {
+          hostname: address,
+          port: this.#options.agentPort ?? 4433,
+          pinned: this.#keys.pinned,
+          signal: this.#stop.signal,
+        },
+        certificate: this.certificate.der,
+        behaviour: this.#behaviour,
+        expectedSize: this.#options.expectedImage?.length ?? 0,
+        scale: this.#scale,
+        isFirst: this.#otasSinceBoot++ === 0,
+        attempts: this.attempts,
+        erase: () => {
+          this.#slot = [];
+          this.#slotLength = 0;
+        },
+        append: (bytes) => {
+          this.#slot.push(bytes.slice());
+          return this.#slotLength += bytes.length;
+        },
+        note: (name, detail) => this.#note(name, detail),
+      });
+      if (whole) await this.#install();
+    } finally {
+      this.#otasAlive--;
+      this.#note("ota ended");
+    }
+  }
+
+  async #install(): Promise<void> {
+    const image = this.flash;
+    const collided = this.events.some(({ name }) => name === "collision");
+    const accepts = this.#options.verify ?? isBootable;
+    if (this.#behaviour.rejectsImage || collided || !accepts(image)) return this.#note("rejected");
+    this.#note("verified");
+    await this.#pause(DEVICE_TIMES.beforeRestart);
+    await this.#restart(this.#firmware(image));
+  }
+
+  async #restart(next: RunningFirmware): Promise<void> {
+    const { afterRestart } = this.#behaviour;
+    this.#note("restarting");
+    await this.#http?.close();
+    this.#http = undefined;
+    if (afterRestart === "gone") return;
+    await this.#pause(DEVICE_TIMES.boot);
+    this.#otasSinceBoot = 0;
+    if (afterRestart !== "rollback") this.#running = next;
+    if (typeof afterRestart === "object") {
+      this.#device = afterRestart.device ?? this.#device;
+      this.#hostname = afterRestart.hostname ?? this.#hostname;
+    }
+    this.#http = this.#listen(this.#port);
+    this.#note("restarted", `${this.#running.version} at ${this.endpoint}`);
+  }
+
+  /** Begins when the reply that led here has left. */
+  async #refuseForAWhile(): Promise<void> {
+    this.#refuses = false;
+    this.#http?.stopListening();
+    const duration = this.#behaviour.refusedFor ?? 0;
+    if (duration === Infinity) return;
+    await this.#pause(duration);
+    await this.#http?.close();
+    this.#http = this.#listen(this.#port);
+  }
+
+  #expected(): Uint8Array {
+    if (this.#options.expectedImage !== undefined) return this.#options.expectedImage;
+    throw new TypeError("Cannot play this behaviour: it needs 'expectedImage'");
+  }
+
+  #firmware(image: Uint8Array): RunningFirmware {
+    return { version: versionOf(image) ?? this.#options.imageVersion ?? "unknown", image };
+  }
+
+  #note(name: DeviceEventName, detail = ""): void {
+    const event = { at: Date.now(), name, detail };
+    this.events.push(event);
+    this.#options.onEvent?.(event);
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return systemClock.sleep(milliseconds * this.#scale, this.#stop.signal);
+  }
+
+  /** A task that is cut short by switching the device off has ended as it should. */
+  #track(task: Promise<void>): void {
+    const tracked = task.catch((error) => {
+      if (!this.#stop.signal.aborted) throw error;
+    }).finally(() => this.#tasks.delete(tracked));
+    this.#tasks.add(tracked);
+  }
+}

@@ -1,0 +1,150 @@
+import { Buffer } from "node:buffer";
+import { Duplex } from "node:stream";
+import { connect, type TLSSocket } from "node:tls";
+import { closeQuietly, sendAll } from "./device_sockets.ts";
+import { alertRecord, chainIn, refusalOf } from "./device_trust.ts";
+
+/** Whom a device dials and how it judges it. */
+export interface DialOptions {
+  /** Dotted IPv4, as announced. */
+  readonly hostname: string;
+  /** 4433 in the field. */
+  readonly port: number;
+  /** PEM of the only authority. */
+  readonly pinned: string;
+  /** Ends the attempt and everything after it. */
+  readonly signal: AbortSignal;
+}
+
+/** Thrown when a device does not trust the agent it reached; the agent got the alert. */
+export class UntrustedAgent extends Error {
+  /** Always `UntrustedAgent`. */
+  override readonly name = "UntrustedAgent";
+}
+
+/**
+ * A device's TLS 1.2 connection to the agent. It takes bytes from the network only while somebody waits in
+ * {@linkcode DeviceLink.read}, so that a device that does not read closes its window as a real one does.
+ */
+export class DeviceLink {
+  readonly #tcp: Deno.TcpConn;
+  readonly #tls: TLSSocket;
+  readonly #received: Uint8Array[] = [];
+  #end: { readonly error?: Error } | undefined;
+  #opened = false;
+  #reader = Promise.withResolvers<void>();
+  #arrival = Promise.withResolvers<void>();
+
+  private constructor(tcp: Deno.TcpConn, options: DialOptions) {
+    this.#tcp = tcp;
+    this.#tls = connect({
+      socket: this.#wire(options),
+      servername: "ota-agent",
+      minVersion: "TLSv1.2",
+      maxVersion: "TLSv1.2",
+      // The judgement is refusalOf's, before the handshake goes on.
+      rejectUnauthorized: false,
+    });
+    this.#tls.on("data", (bytes: Uint8Array) => this.#notice(() => this.#received.push(bytes)));
+    this.#tls.on("end", () => this.#notice(() => this.#end ??= {}));
+    this.#tls.on("close", () => this.#notice(() => this.#end ??= {}));
+    this.#tls.on("error", (error: Error) => this.#notice(() => this.#end ??= { error }));
+    options.signal.addEventListener("abort", () => this.close(), { once: true });
+  }
+
+  /** Connects and shakes hands. Throws {@linkcode UntrustedAgent}, or what the network or the engine says. */
+  static async dial(options: DialOptions): Promise<DeviceLink> {
+    const { hostname, port, signal } = options;
+    const link = new DeviceLink(await Deno.connect({ hostname, port, signal }), options);
+    link.#tls.once("secureConnect", () => link.#notice(() => link.#opened = true));
+    while (!link.#opened && link.#end === undefined) await link.#arrival.promise;
+    if (link.#opened) return link;
+    link.close();
+    throw link.#end?.error ?? new Error("Cannot finish the handshake: the agent closed the connection");
+  }
+
+  /** Sends `bytes` as one record. */
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#tls.write(bytes, (error) => error ? reject(error) : resolve());
+    });
+  }
+
+  /** The next bytes; `null` after close_notify or the end of the connection. Rejects when it breaks. */
+  async read(): Promise<Uint8Array | null> {
+    while (this.#received.length === 0 && this.#end === undefined) {
+      this.#reader.resolve();
+      await this.#arrival.promise;
+    }
+    this.#reader = Promise.withResolvers();
+    const bytes = this.#received.shift();
+    if (bytes !== undefined) return bytes;
+    if (this.#end?.error !== undefined) throw this.#end.error;
+    return null;
+  }
+
+  /** Sends close_notify and closes. */
+  async finish(): Promise<void> {
+    await new Promise<void>((resolve) => this.#tls.end(resolve));
+    this.close();
+  }
+
+  /** Closes at once. The peer sees a reset when it has sent bytes that nobody read. */
+  close(): void {
+    this.#notice(() => this.#end ??= {});
+    this.#reader.resolve();
+    this.#tls.destroy();
+  }
+
+  #notice(change: () => void): void {
+    change();
+    this.#arrival.resolve();
+    this.#arrival = Promise.withResolvers();
+  }
+
+  /** The TCP connection as the engine sees it: the server's first bytes are held back until they are judged. */
+  #wire({ pinned }: DialOptions): Duplex {
+    const tcp = this.#tcp;
+    let head: Uint8Array | undefined = new Uint8Array();
+    const pull = async (): Promise<Uint8Array | null> => {
+      if (this.#opened) await this.#reader.promise;
+      const bytes = await receive(tcp);
+      if (head === undefined || bytes === null) return bytes;
+      head = Buffer.concat([head, bytes]);
+      const chain = chainIn(head);
+      if (chain === "more") return await pull();
+      const refusal = chain === "none" ? undefined : refusalOf(chain, pinned);
+      if (refusal !== undefined) {
+        await tcp.write(alertRecord(refusal));
+        throw new UntrustedAgent(`Cannot trust the agent: ${refusal}`);
+      }
+      const judged = head;
+      head = undefined;
+      return judged;
+    };
+    return new Duplex({
+      read() {
+        pull().then((bytes) => this.push(bytes), (error) => this.destroy(error));
+      },
+      write(bytes: Uint8Array, _encoding, done) {
+        sendAll(tcp, bytes).then(() => done(), done);
+      },
+      final(done) {
+        tcp.closeWrite().then(() => done(), done);
+      },
+      destroy(error, done) {
+        closeQuietly(tcp);
+        done(error);
+      },
+    });
+  }
+}
+
+/** One TLS record of a sender that heeds small devices, and its header. */
+const RECEIVE_BYTES = 4096 + 64;
+
+async function receive(tcp: Deno.TcpConn): Promise<Uint8Array | null> {
+  const bytes = new Uint8Array(RECEIVE_BYTES);
+  const length = await tcp.read(bytes);
+  return length === null ? null : bytes.subarray(0, length);
+}
