@@ -1,0 +1,93 @@
+import type { Files } from "../world.ts";
+import { type KeylessTrust, readTrustedRoot } from "./keyless_trust.ts";
+import { SignatureError } from "./signature_error.ts";
+import { demandTrust, type SignaturePolicy } from "./signature_policy.ts";
+import { combineRules, ruleFromFile, ruleFromFlags, type SignatureFlags } from "./signature_rule.ts";
+import { parseTrustedKey, type TrustedKey } from "./trusted_key.ts";
+
+/** An RSA-4096 key takes 800 bytes. */
+const MAX_KEY_BYTES = 64 * 1024;
+
+/** The public Sigstore's trusted root takes 8 KiB; a policy for a thousand repositories some 300. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+/**
+ * The policy for `repository` (`registry/path`) out of the flags and the policy file they may name, with the keys
+ * and the trusted root read from their files. File names in a policy file are relative to its directory.
+ *
+ * Rejects with {@linkcode SignatureError} `bad-policy`, all faults in one message, or `no-trust`.
+ */
+export async function loadSignaturePolicy(
+  flags: SignatureFlags,
+  repository: string,
+  files: Pick<Files, "readText">,
+): Promise<SignaturePolicy> {
+  const faults: string[] = [];
+  const read = (path: string, limit: number): Promise<string | undefined> =>
+    files.readText(path, limit).catch((cause: unknown) => {
+      faults.push(`cannot read '${path}': ${cause instanceof Error ? cause.message : cause}`);
+      return undefined;
+    });
+
+  const fromFlags = ruleFromFlags(flags, faults);
+  const text = flags.policyFile === undefined ? undefined : await read(flags.policyFile, MAX_FILE_BYTES);
+  const fromFile = text === undefined ? {} : ruleFromFile(text, repository, faults);
+  const rule = combineRules(fromFlags, resolvePaths(fromFile, flags.policyFile ?? ""));
+  const mode = rule.mode ?? "auto";
+  const keys: TrustedKey[] = [];
+  let trust: KeylessTrust | undefined;
+  if (mode !== "off") {
+    for (const path of rule.keys ?? []) {
+      const pem = await read(path, MAX_KEY_BYTES);
+      if (pem !== undefined) await attempt(path, faults, () => keys.push(parseTrustedKey(path, pem)));
+    }
+    const { trustedRoot } = rule;
+    const root = trustedRoot === undefined ? undefined : await read(trustedRoot, MAX_FILE_BYTES);
+    if (trustedRoot !== undefined && root !== undefined) {
+      await attempt(trustedRoot, faults, async () => trust = await readTrustedRoot(trustedRoot, root));
+    }
+    if (rule.identities && trustedRoot === undefined) {
+      faults.push("a certificate identity needs --trusted-root: trust is never fetched from the network");
+    }
+    if (trustedRoot !== undefined && !rule.identities) {
+      faults.push(
+        "a trusted root needs a certificate identity and issuer: it issues certificates to anybody",
+      );
+    }
+  }
+  if (faults.length > 0) {
+    throw new SignatureError("bad-policy", `Cannot use the signature policy: ${faults.join("; ")}`);
+  }
+  const policy: SignaturePolicy = {
+    mode,
+    keys,
+    identities: mode === "off" ? [] : rule.identities ?? [],
+    ...(trust ? { trust } : {}),
+    annotations: rule.annotations ?? {},
+    signedAs: rule.signedAs ?? [],
+  };
+  demandTrust(policy);
+  return policy;
+}
+
+async function attempt(path: string, faults: string[], action: () => unknown): Promise<void> {
+  try {
+    await action();
+  } catch (fault) {
+    faults.push(`cannot use '${path}': ${fault instanceof Error ? fault.message : fault}`);
+  }
+}
+
+/** Paths as the program can open them. */
+function resolvePaths<Rule extends { readonly keys?: readonly string[]; readonly trustedRoot?: string }>(
+  rule: Rule,
+  policyFile: string,
+): Rule {
+  const directory = policyFile.slice(0, policyFile.lastIndexOf("/") + 1);
+  const resolve = (path: string): string => path.startsWith("/") ? path : `${directory}${path}`;
+  return {
+    ...rule,
+    ...(rule.keys ? { keys: rule.keys.map(resolve) } : {}),
+    ...(rule.trustedRoot === undefined ? {} : { trustedRoot: resolve(rule.trustedRoot) }),
+  };
+}

@@ -1,0 +1,34 @@
+/** What a manifest says of a blob. */
+export interface BlobDescriptor {
+  /** `sha256:<hex>` */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly mediaType: string;
+}
+
+/** A manifest that refers to another, as the referrers list shows it. */
+export interface Referrer extends BlobDescriptor {
+  readonly artifactType?: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** A manifest whose bytes have the digest. */
+export interface FetchedManifest {
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+  readonly mediaType: string;
+}
+
+/**
+ * The image's repository, as far as signatures need it. All that comes from it has been compared with its digest;
+ * its errors (no connection, no access) pass through this room unchanged.
+ */
+export interface SignatureSource {
+  /** The manifest of a tag (`sha256-<hex>.sig`) or digest; `undefined` when there is none. */
+  manifest(reference: string, signal: AbortSignal): Promise<FetchedManifest | undefined>;
+  /** A whole blob of at most `limit` bytes. */
+  blob(descriptor: BlobDescriptor, limit: number, signal: AbortSignal): Promise<Uint8Array>;
+  /** Manifests that name `digest` as their subject; empty where the registry knows none. */
+  referrers(digest: string, signal: AbortSignal): Promise<readonly Referrer[]>;
+}
