@@ -1,0 +1,48 @@
+import { type Process, runCli } from "./src/cli/run_cli.ts";
+import { Interruption } from "./src/cli/command.ts";
+import { denoWorld } from "./src/deno_world.ts";
+
+/** Most that standard input may hold: a password or a token. */
+const MAX_INPUT_BYTES = 65_536;
+
+if (import.meta.main) Deno.exit(await runCli(thisProcess()));
+
+/** Everything the command line takes from the process it runs in. */
+function thisProcess(): Process {
+  const interrupted = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(name, () => interrupted.abort(new Interruption(name)));
+  }
+  return {
+    args: Deno.args,
+    environment: Deno.env.toObject(),
+    errors: {
+      write: (text) => writeAll(Deno.stderr, text),
+      columns: () => Deno.stderr.isTerminal() ? Deno.consoleSize().columns : undefined,
+    },
+    print: (text) => writeAll(Deno.stdout, `${text}\n`),
+    readInput,
+    signal: interrupted.signal,
+    self: {
+      path: Deno.execPath(),
+      args: Deno.build.standalone
+        ? []
+        : ["run", "--no-prompt", "--allow-net", "--allow-read", "--allow-env", Deno.mainModule],
+    },
+    openWorld: denoWorld,
+  };
+}
+
+function writeAll(output: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(output.writeSync(rest));
+}
+
+async function readInput(): Promise<string> {
+  const bytes = new Uint8Array(MAX_INPUT_BYTES);
+  let length = 0;
+  for (let read: number | null = 0; read !== null && length < bytes.length; length += read ?? 0) {
+    read = await Deno.stdin.read(bytes.subarray(length));
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
+}

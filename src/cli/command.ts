@@ -1,0 +1,64 @@
+import type { Environment, Flags, Option } from "../job/option.ts";
+import type { Screen } from "../report/screen.ts";
+import type { World } from "../world.ts";
+
+/** One command of the program. */
+export interface Command {
+  /** As typed, for example `pull`. */
+  readonly name: string;
+  /** One sentence for the list of commands. */
+  readonly summary: string;
+  /** What stands behind the command, for example `REFERENCE [flags]`. */
+  readonly usage: string;
+  /** What help says before its table: how the command is used, with examples. */
+  readonly about: string;
+  /** Its part of the option table. */
+  readonly options: readonly Option[];
+  /** Names of its positional arguments; those in brackets may be left out. */
+  readonly positionals: readonly string[];
+  /** Does the work; resolves to the exit code. */
+  run(context: CommandContext): Promise<number>;
+}
+
+/** What a command gets; everything it may touch is here. */
+export interface CommandContext {
+  /** Positional arguments, as many as the command asks for. */
+  readonly args: readonly string[];
+  /** Flags as parsed. */
+  readonly flags: Flags;
+  /** The environment. */
+  readonly environment: Environment;
+  /** The effects. */
+  readonly world: World;
+  /** Aborted by SIGINT and SIGTERM, with an {@linkcode Interruption} as its reason. */
+  readonly signal: AbortSignal;
+  /** Standard error, shared with the log. */
+  readonly screen: Screen;
+  /** Writes a result to standard output; a line break is added. */
+  readonly print: (text: string) => void;
+  /** Reads standard input to its end, at most 64 KiB. */
+  readonly readInput: () => Promise<string>;
+  /** How to start this very program again. */
+  readonly self: SelfProgram;
+}
+
+/** The program as a child command: `path ...args <command>`. */
+export interface SelfProgram {
+  /** The compiled program, or the Deno binary. */
+  readonly path: string;
+  /** What stands before the command; empty for the compiled program. */
+  readonly args: readonly string[];
+}
+
+/** The reason of a signal that a process signal aborted. */
+export class Interruption extends Error {
+  /** Which signal came. */
+  readonly processSignal: "SIGINT" | "SIGTERM";
+
+  /** Keeps the signal. */
+  constructor(processSignal: "SIGINT" | "SIGTERM") {
+    super(`Stopped by ${processSignal}`);
+    this.name = "Interruption";
+    this.processSignal = processSignal;
+  }
+}

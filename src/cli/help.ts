@@ -1,0 +1,43 @@
+import type { Option } from "../job/option.ts";
+import type { Command } from "./command.ts";
+
+const FLAG_CELLS = 42;
+
+/** The help of one command: usage, what it does, and its whole table of flags and variables. */
+export function commandHelp(command: Command): string {
+  const groups = [...new Set(command.options.map((option) => option.group))];
+  const tables = groups.map((group) =>
+    `${group}:\n${command.options.filter((option) => option.group === group).map(optionLine).join("\n")}`
+  );
+  return [`Usage: flashjob ${command.name} ${command.usage}`, command.about, ...tables].join("\n\n");
+}
+
+/** The help of the program: what it is, its commands, and where to read on. */
+export function programHelp(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map((command) => command.name.length));
+  return [
+    "flashjob updates one ESP32 device over the air: it pulls the firmware from an OCI registry, checks it, lets the\n" +
+    "device fetch it from an agent that attests the device first, and proves that the device runs it.",
+    `Usage: flashjob [COMMAND] [flags]      (without a command: flash)`,
+    `Commands:\n${
+      commands.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`).join("\n")
+    }`,
+    "Try:\n" +
+    "  flashjob flash --device esp32s3 --host 192.168.11.20 --firmware registry.example.org/team/app:1.1 \\\n" +
+    "      --attestation-url http://attestation:8000 --server-crt server.crt --server-key server.key\n" +
+    "  flashjob flash --help        every flag, its variable and its default",
+  ].join("\n\n");
+}
+
+function optionLine(option: Option): string {
+  const flag = `  --${option.name}${option.placeholder === undefined ? "" : ` ${option.placeholder}`}`;
+  const notes = [
+    option.help,
+    option.kind === "list" ? "(repeatable)" : "",
+    option.variables?.length ? `[${option.variables.map((variable) => `$${variable}`).join(", ")}]` : "",
+    option.fallback === undefined ? "" : `(default ${option.fallback})`,
+  ].filter((note) => note !== "").join(" ");
+  return flag.length < FLAG_CELLS
+    ? `${flag.padEnd(FLAG_CELLS)}${notes}`
+    : `${flag}\n${" ".repeat(FLAG_CELLS)}${notes}`;
+}
