@@ -1,0 +1,94 @@
+/**
+ * The kernel's table of TCP sockets, as Linux shows it in `/proc/net/tcp` and `/proc/net/tcp6`. It tells two things
+ * that no socket call of the runtime does: who listens, without disturbing it, and what the peer has acknowledged.
+ *
+ * @module
+ */
+import type { Files } from "./world.ts";
+
+/** States of a connection (`include/net/tcp_states.h`). */
+export type TcpState =
+  | "established"
+  | "syn-sent"
+  | "syn-received"
+  | "fin-wait-1"
+  | "fin-wait-2"
+  | "time-wait"
+  | "closed"
+  | "close-wait"
+  | "last-ack"
+  | "listen"
+  | "closing";
+
+const STATES: Readonly<Record<string, TcpState>> = {
+  "01": "established",
+  "02": "syn-sent",
+  "03": "syn-received",
+  "04": "fin-wait-1",
+  "05": "fin-wait-2",
+  "06": "time-wait",
+  "07": "closed",
+  "08": "close-wait",
+  "09": "last-ack",
+  "0A": "listen",
+  "0B": "closing",
+};
+
+/** One socket of this network namespace. */
+export interface TcpSocket {
+  readonly state: TcpState;
+  readonly localPort: number;
+  /** Dotted IPv4, also of a mapped address; `undefined` for a true IPv6 address. */
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number;
+  /** Bytes sent that the peer has not acknowledged; of a listening socket nothing. */
+  readonly unacknowledgedBytes: number;
+  /** Number by which `/proc/<pid>/fd` names the socket; 0 once no process holds it. */
+  readonly inode: number;
+}
+
+/** A row is some 150 characters, so this is room for 14,000 sockets. */
+const MAX_TABLE_BYTES = 2 * 1024 * 1024;
+
+/** All sockets of the namespace, or `undefined` where the system does not tell. */
+export async function tcpSockets(files: Files): Promise<TcpSocket[] | undefined> {
+  const tables = await Promise.all(
+    ["/proc/net/tcp", "/proc/net/tcp6"].map((path) =>
+      files.readText(path, MAX_TABLE_BYTES).catch(() => undefined)
+    ),
+  );
+  if (tables[0] === undefined) return undefined;
+  return tables.flatMap((table) => table === undefined ? [] : parseTcpTable(table));
+}
+
+/** `/proc/net/tcp` or `/proc/net/tcp6` -> its sockets. Lines that are no rows are skipped. */
+export function parseTcpTable(text: string): TcpSocket[] {
+  return text.split("\n").flatMap((line) => {
+    const [, local, remote, code, queues, , , , , inode] = line.trim().split(/\s+/);
+    const state = STATES[code ?? ""];
+    const localEnd = endpoint(local);
+    const remoteEnd = endpoint(remote);
+    const queue = /^([0-9A-F]{8}):[0-9A-F]{8}$/.exec(queues ?? "")?.[1];
+    if (!state || !localEnd || !remoteEnd || queue === undefined) return [];
+    return [{
+      state,
+      localPort: localEnd.port,
+      remoteAddress: remoteEnd.address,
+      remotePort: remoteEnd.port,
+      unacknowledgedBytes: state === "listen" ? 0 : parseInt(queue, 16),
+      inode: Number(inode ?? 0),
+    }];
+  });
+}
+
+/** `0100007F:1151` -> 127.0.0.1 and 4433: each four bytes in the machine's order, which is little-endian here. */
+function endpoint(
+  text: string | undefined,
+): { readonly address: string | undefined; readonly port: number } | undefined {
+  const match = /^([0-9A-F]{24})?([0-9A-F]{8}):([0-9A-F]{4})$/.exec(text ?? "");
+  if (!match) return undefined;
+  const [, prefix, word = "", port = ""] = match;
+  const isIpv4 = prefix === undefined || prefix === "0000000000000000FFFF0000";
+  const bytes = [6, 4, 2, 0].map((at) => parseInt(word.slice(at, at + 2), 16));
+  return { address: isIpv4 ? bytes.join(".") : undefined, port: parseInt(port, 16) };
+}
