@@ -1,0 +1,36 @@
+import { RegistryError, shownUrl } from "./registry_error.ts";
+
+/**
+ * Reads a whole body into memory, which must not hold more than `limit` bytes. What the server says about the
+ * length is not believed, for no memory is taken in advance.
+ *
+ * Rejects with `limit`, or with the body's own failure.
+ */
+export async function readBody(
+  response: Response,
+  limit: number,
+  url: URL,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > limit) {
+      throw new RegistryError("limit", `Cannot read '${shownUrl(url)}': it holds more than ${limit} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  const whole = new Uint8Array(length);
+  let position = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, position);
+    position += chunk.length;
+  }
+  return whole;
+}
+
+/** Lets go of an answer whose body nobody needs. */
+export async function discard(response: Response): Promise<void> {
+  // a connection that breaks while it is being closed is closed
+  await response.body?.cancel().catch(() => undefined);
+}

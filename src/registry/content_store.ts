@@ -1,0 +1,182 @@
+import type { FileHandle, World } from "../world.ts";
+import { algorithmOf, type Digest, digestOf, hexOf } from "./digest.ts";
+import type { ByteSource } from "./byte_source.ts";
+import { type Expected, verifiedSource, type VerifyOptions } from "./verified_source.ts";
+
+/** Bytes read at once from a file. */
+const PIECE = 256 * 1024;
+
+/**
+ * Content by digest in a directory, as in an OCI layout: `blobs/<algorithm>/<hex>`.
+ *
+ * What is written appears by rename, whole or not at all, so that several programs may share the directory. What is
+ * read is verified each time: the directory is trusted no more than a registry. A store that fails is as good as
+ * none: it warns, and the registry is asked.
+ */
+export class ContentStore {
+  readonly #directory: string;
+  readonly #world: World;
+
+  /** Touches nothing yet. */
+  constructor(directory: string, world: World) {
+    this.#directory = directory;
+    this.#world = world;
+  }
+
+  /** Content that fits into memory, or `undefined`. */
+  async readSmall(digest: Digest, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return await this.#sound(digest, async (file) => {
+      const size = await file.size();
+      if (size > limit) return undefined;
+      const bytes = new Uint8Array(size);
+      const length = await file.readAt(0, bytes);
+      return length === size && digestOf(bytes, algorithmOf(digest)) === digest ? bytes : undefined;
+    });
+  }
+
+  /** Content as a source, verified once before its first byte is given out, and again while it is. */
+  async open(expected: Expected, options?: VerifyOptions): Promise<ByteSource | undefined> {
+    return await this.#sound(expected.digest, async (file) => {
+      const isSound = await drain(verifiedSource(fileSource(file), expected));
+      if (!isSound) return undefined;
+      const again = await this.#world.files.open(this.#pathOf(expected.digest));
+      return verifiedSource(fileSource(again), expected, options);
+    });
+  }
+
+  /** Keeps verified bytes. */
+  async keep(digest: Digest, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const entry = await this.#newEntry();
+    await entry?.write(bytes);
+    await entry?.commit(this.#pathOf(digest));
+  }
+
+  /** The same bytes; once their verified end is reached, the store has them too. */
+  keeping(source: ByteSource, digest: Digest): ByteSource {
+    let entry: Promise<NewEntry | undefined> | undefined;
+    return {
+      read: async () => {
+        const bytes = await source.read();
+        const open = await (entry ??= this.#newEntry());
+        if (bytes === undefined) await open?.commit(this.#pathOf(digest));
+        else await open?.write(bytes);
+        return bytes;
+      },
+      close: async () => {
+        await (await entry)?.abandon();
+        await source.close();
+      },
+    };
+  }
+
+  /** Runs `read` on the file of a digest; a file that is not what it should be is removed. */
+  async #sound<Result>(
+    digest: Digest,
+    read: (file: FileHandle) => Promise<Result | undefined>,
+  ): Promise<Result | undefined> {
+    const path = this.#pathOf(digest);
+    try {
+      if (!(await this.#world.files.facts(path))?.isFile) return undefined;
+      using file = await this.#world.files.open(path);
+      const result = await read(file);
+      if (result !== undefined) return result;
+      this.#world.log.warn(`The content store holds something else under '${digest}', fetching it again`);
+      await this.#world.files.remove(path);
+    } catch (error) {
+      this.#warn("read from", error);
+    }
+    return undefined;
+  }
+
+  async #newEntry(): Promise<NewEntry | undefined> {
+    const path = `${this.#directory}/ingest/${crypto.randomUUID()}`;
+    try {
+      await this.#world.files.makeDirectory(`${this.#directory}/ingest`);
+      return new NewEntry(path, await this.#world.files.createPrivate(path), this.#world);
+    } catch (error) {
+      this.#warn("write to", error);
+      return undefined;
+    }
+  }
+
+  #warn(what: string, error: unknown): void {
+    const found = error instanceof Error ? error.name : "it failed";
+    this.#world.log.warn(
+      `Cannot ${what} the content store '${this.#directory}': ${found}, going on without it`,
+    );
+  }
+
+  #pathOf(digest: Digest): string {
+    return `${this.#directory}/blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
+  }
+}
+
+/** A file that will get its name when it is complete. */
+class NewEntry {
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #world: World;
+  #isOver = false;
+
+  constructor(path: string, file: FileHandle, world: World) {
+    this.#path = path;
+    this.#file = file;
+    this.#world = world;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (!this.#isOver) await this.#orAbandon(() => this.#file.write(bytes));
+  }
+
+  async commit(path: string): Promise<void> {
+    if (this.#isOver) return;
+    await this.#orAbandon(async () => {
+      await this.#file.sync();
+      await this.#world.files.makeDirectory(path.slice(0, path.lastIndexOf("/")));
+      await this.#world.files.rename(this.#path, path);
+      this.#isOver = true;
+      this.#file.close();
+    });
+  }
+
+  async abandon(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#file.close();
+    await this.#world.files.remove(this.#path);
+  }
+
+  /** A full disk must not fail a pull. */
+  async #orAbandon(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      const found = error instanceof Error ? error.name : "it failed";
+      this.#world.log.warn(`Cannot write to the content store: ${found}, going on without it`);
+      await this.abandon();
+    }
+  }
+}
+
+function fileSource(file: FileHandle): ByteSource {
+  return {
+    async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+      const piece = new Uint8Array(PIECE);
+      const length = await file.read(piece);
+      return length === null ? undefined : piece.subarray(0, length);
+    },
+    close(): Promise<void> {
+      file.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function drain(source: ByteSource): Promise<boolean> {
+  try {
+    while (await source.read() !== undefined);
+    return true;
+  } catch {
+    return false;
+  }
+}

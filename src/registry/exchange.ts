@@ -1,0 +1,120 @@
+import type { World } from "../world.ts";
+import { parseChallenges } from "./auth_challenge.ts";
+import { AuthSession } from "./auth_session.ts";
+import { discard, readBody } from "./bounded_body.ts";
+import { ERROR_BODY_LIMIT, type FailedAnswer, failureOf, saysTokenInvalid } from "./failed_answer.ts";
+import { isRedirect, redirectTarget } from "./redirect_policy.ts";
+import { RegistryError, shownUrl } from "./registry_error.ts";
+import { ShownWarnings } from "./server_warnings.ts";
+import type { Wire } from "./wire.ts";
+
+/** One question to a registry. */
+export interface Ask {
+  /** Where it goes first. */
+  readonly url: URL;
+  /** Proof for the first origin; without it nothing is ever proven, as for foreign layers. */
+  readonly session: AuthSession | undefined;
+  /** Sent to every origin on the way. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Ends the exchange; of a successful one, also the body. */
+  readonly signal: AbortSignal;
+}
+
+/** One proof, its renewal, and the step to anonymous access: no request is sent more often for a refusal's sake. */
+const REFUSAL_LIMIT = 3;
+
+/** Asks and follows: redirects by `redirect_policy.ts`, refusals by the session of the origin that refused. */
+export class Exchange {
+  readonly #wire: Wire;
+  readonly #world: World;
+  readonly #warnings = new ShownWarnings();
+
+  /** Sends nothing yet. */
+  constructor(wire: Wire, world: World) {
+    this.#wire = wire;
+    this.#world = world;
+  }
+
+  /** The answer 200 or 206 at the end of the way; rejects with what any other one means. */
+  async ask(ask: Ask): Promise<Response> {
+    let { url, session } = ask;
+    for (let hops = 0;; hops++) {
+      const response = await this.#provenAnswer(url, { ...ask, session });
+      if (!isRedirect(response.status)) return response;
+      await discard(response);
+      const target = redirectTarget(url, response.headers.get("location"), hops);
+      // another origin is another context: its own challenge is answered, with nothing of ours
+      if (target.origin !== url.origin) session = ask.session && this.#anonymousSession(target);
+      url = target;
+    }
+  }
+
+  async #provenAnswer(url: URL, { session, headers, signal }: Ask): Promise<Response> {
+    for (let refusals = 0;; refusals++) {
+      const authorization = await session?.authorization(signal);
+      const response = await this.#wire.send(url, {
+        headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
+        signal,
+      });
+      for (const text of this.#warnings.unseen(response.headers.get("warning"))) {
+        this.#world.log.warn(`Registry '${url.host}' warns: ${text}`);
+      }
+      if (response.status === 200 || response.status === 206 || isRedirect(response.status)) {
+        session?.accepted();
+        return response;
+      }
+      const answer = await failedAnswer(response, url);
+      if (session === undefined || refusals >= REFUSAL_LIMIT || !isRefusal(answer, authorization)) {
+        throw failureOf(answer);
+      }
+      const challenges = parseChallenges(answer.headers.get("www-authenticate"));
+      const known = challenges.length > 0 || authorization !== undefined
+        ? challenges
+        : await this.#challengesOfPing(url, signal);
+      if (!await session.refused(authorization, known, signal)) throw refusalOf(answer, session);
+    }
+  }
+
+  /** Some registries challenge at `/v2/` only. */
+  async #challengesOfPing(url: URL, signal: AbortSignal): Promise<ReturnType<typeof parseChallenges>> {
+    const response = await this.#wire.send(new URL("/v2/", url), { signal });
+    await discard(response);
+    return response.status === 401 ? parseChallenges(response.headers.get("www-authenticate")) : [];
+  }
+
+  #anonymousSession(origin: URL): AuthSession {
+    const repository = "";
+    return new AuthSession(
+      { origin, repository, credential: () => Promise.resolve(undefined) },
+      this.#wire,
+      this.#world,
+    );
+  }
+}
+
+/** 401 and 403 are; so is a 400 whose words blame the token we sent. */
+function isRefusal(answer: FailedAnswer, authorization: string | undefined): boolean {
+  if (answer.status === 401 || answer.status === 403) return true;
+  return answer.status === 400 && authorization?.startsWith("Bearer ") === true && saysTokenInvalid(answer);
+}
+
+function refusalOf(answer: FailedAnswer, session: AuthSession): RegistryError {
+  const { status, message } = failureOf(answer);
+  return new RegistryError(
+    "auth-refused",
+    `${message}: it refused ${session.identity}, give credentials that may read this repository`,
+    { status: status ?? answer.status },
+  );
+}
+
+async function failedAnswer(response: Response, url: URL): Promise<FailedAnswer> {
+  const body = await readBody(response, ERROR_BODY_LIMIT, url).then(
+    (bytes) => new TextDecoder().decode(bytes),
+    async (error) => {
+      // the status says enough; an endless or broken page about it is not worth another failure
+      await discard(response);
+      return `${shownUrl(url)}: ${error instanceof Error ? error.name : "unreadable"}`;
+    },
+  );
+  return { url, status: response.status, headers: response.headers, body };
+}

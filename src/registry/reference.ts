@@ -1,0 +1,154 @@
+import { type Digest, parseDigest } from "./digest.ts";
+import { RegistryError } from "./registry_error.ts";
+
+/** The name of an image in a registry. At least one of `tag` and `digest` is there; the digest rules. */
+export interface ImageReference {
+  /** `host[:port]` as credentials are looked up by; `docker.io` for Docker Hub. */
+  readonly registry: string;
+  /** Path of the repository, without the registry. */
+  readonly repository: string;
+  /** A name that may be moved to another image at any time; only shown when there is a digest. */
+  readonly tag?: string;
+  /** Digest of the manifest or index. */
+  readonly digest?: Digest;
+}
+
+// The grammar is that of distribution/reference:
+//
+//   reference       := name [ ":" tag ] [ "@" digest ]
+//   name            := [ domain "/" ] path-component *( "/" path-component )
+//   domain          := host [ ":" port ]
+//   host            := domain-component *( "." domain-component ) | "[" IPv6 "]"
+//   domain-component:= alnum [ *( alnum | "-" ) alnum ]
+//   path-component  := lower-alnum *( separator lower-alnum )
+//   separator       := "." | "_" | "__" | 1*"-"
+//   tag             := word-char *127( word-char | "." | "-" )
+//
+// Four forms:  A name   B name:tag   C name@digest   D name:tag@digest
+const DOMAIN_COMPONENT = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+const DOMAIN = new RegExp(
+  `^(?:${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*|\\[[0-9a-fA-F:.]+\\])(?::[0-9]{1,5})?$`,
+);
+const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+
+/** distribution/reference NameTotalLengthMax. */
+const NAME_LIMIT = 255;
+/** The name, a tag of 128, a digest of 7 + 128 characters, two separators and a scheme, rounded up. */
+const REFERENCE_LIMIT = 640;
+
+const HUB_NAMES = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
+
+/**
+ * Reads an image reference; `oci://`, `docker://` and `https://` in front are accepted, Docker Hub's defaults apply.
+ *
+ * Throws {@linkcode RegistryError} `bad-reference` whose message names the offending part.
+ *
+ * @example
+ * parseReference("harbor.example/iot/fw:1.2"); // { registry: "harbor.example", repository: "iot/fw", tag: "1.2" }
+ */
+export function parseReference(text: string): ImageReference {
+  const refuse = (found: string): never => {
+    throw new RegistryError("bad-reference", `Cannot use image reference '${text.slice(0, 320)}': ${found}`);
+  };
+  if (text.length > REFERENCE_LIMIT) {
+    refuse(`it is ${text.length} characters long, at most ${REFERENCE_LIMIT}`);
+  }
+  if (/^http:\/\//i.test(text)) {
+    refuse("'http://' is not part of a reference, allow it with --plain-http HOST[:PORT]");
+  }
+  const bare = text.replace(/^(?:oci|docker|https):\/\//i, "");
+  if (bare === "") refuse("it is empty, wanted NAME[:TAG][@DIGEST]");
+
+  const at = bare.indexOf("@");
+  const digest = at < 0 ? undefined : readDigest(bare.slice(at + 1), refuse);
+  const named = at < 0 ? bare : bare.slice(0, at);
+
+  const [domain, rest] = splitDomain(named);
+  const colon = rest.indexOf(":");
+  const tag = colon < 0 ? undefined : rest.slice(colon + 1);
+  const path = colon < 0 ? rest : rest.slice(0, colon);
+
+  if (tag !== undefined && !TAG.test(tag)) {
+    refuse(
+      `the tag '${
+        tag.slice(0, 140)
+      }' must be 1 to 128 letters, digits, '_', '.', '-', not starting with '.' or '-'`,
+    );
+  }
+  if (domain !== undefined) checkDomain(domain, refuse);
+  checkPath(path, refuse);
+  const registry = domain === undefined || HUB_NAMES.has(domain.toLowerCase())
+    ? "docker.io"
+    : domain.toLowerCase();
+  const repository = registry === "docker.io" && !path.includes("/") ? `library/${path}` : path;
+  if (registry.length + 1 + repository.length > NAME_LIMIT) {
+    refuse(`the name is longer than ${NAME_LIMIT} characters`);
+  }
+  return {
+    registry,
+    repository,
+    ...(tag !== undefined ? { tag } : digest === undefined ? { tag: "latest" } : {}),
+    ...(digest !== undefined ? { digest } : {}),
+  };
+}
+
+/** The full text of a reference, as {@linkcode parseReference} reads it. */
+export function formatReference(reference: ImageReference): string {
+  const { registry, repository, tag, digest } = reference;
+  return `${registry}/${repository}${tag === undefined ? "" : `:${tag}`}${
+    digest === undefined ? "" : `@${digest}`
+  }`;
+}
+
+/** What names the document in a URL: the digest when there is one, else the tag. */
+export function documentName(reference: ImageReference): string {
+  return reference.digest ?? reference.tag ?? "latest";
+}
+
+type Refuse = (found: string) => never;
+
+function readDigest(text: string, refuse: Refuse): Digest {
+  try {
+    return parseDigest(text);
+  } catch (error) {
+    return refuse(
+      error instanceof SyntaxError ? error.message.replace(/^Cannot use /, "in the digest ") : "bad digest",
+    );
+  }
+}
+
+/** The first component is a registry only if it cannot be a path component, or is `localhost` (docker's rule). */
+function splitDomain(named: string): [string | undefined, string] {
+  const slash = named.indexOf("/");
+  if (slash < 0) return [undefined, named];
+  const first = named.slice(0, slash);
+  const isDomain = /[.:A-Z[]/.test(first) || first === "localhost";
+  return isDomain ? [first, named.slice(slash + 1)] : [undefined, named];
+}
+
+function checkDomain(domain: string, refuse: Refuse): void {
+  if (!DOMAIN.test(domain)) refuse(`'${domain}' is not a registry HOST[:PORT]`);
+  const port = /:([0-9]+)$/.exec(domain)?.[1];
+  if (port !== undefined && !domain.endsWith("]") && (Number(port) < 1 || Number(port) > 65535)) {
+    refuse(`the port '${port}' must be 1 to 65535`);
+  }
+  if (domain.startsWith("[") && !URL.canParse(`http://${domain}/`)) {
+    refuse(`'${domain}' is not an IPv6 address`);
+  }
+}
+
+function checkPath(path: string, refuse: Refuse): void {
+  if (path === "") refuse("the repository is missing");
+  for (const component of path.split("/")) {
+    if (PATH_COMPONENT.test(component)) continue;
+    if (component === "") refuse("the repository has an empty path component ('//' or a '/' at the end)");
+    const wanted = /[A-Z]/.test(component)
+      ? "it must be lower case"
+      : "it must be letters and digits joined by '.', '_', '__' or '-'";
+    refuse(`in the repository '${component.slice(0, 140)}': ${wanted}`);
+  }
+  if (/^[0-9a-f]{64}$/.test(path)) {
+    refuse("64 hex digits are a digest without 'NAME@sha256:', not a repository");
+  }
+}

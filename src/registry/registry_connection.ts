@@ -1,0 +1,145 @@
+import { DeadlineError, within } from "../deadline.ts";
+import { retry } from "../retry.ts";
+import type { World } from "../world.ts";
+import { AuthSession } from "./auth_session.ts";
+import type { BlobPlace } from "./blob_source.ts";
+import { readBody } from "./bounded_body.ts";
+import type { Credential } from "./credential.ts";
+import { passwordCredential } from "./credential.ts";
+import { type Credentials, openCredentials } from "./credentials.ts";
+import { type EndpointSettings, type Source, sourcesOf } from "./endpoints.ts";
+import { Exchange } from "./exchange.ts";
+import type { ImageReference } from "./reference.ts";
+import type { RegistrySettings } from "./registry_settings.ts";
+import { RegistryError } from "./registry_error.ts";
+import { retryDecision } from "./retry_timing.ts";
+import { unreachable, Wire } from "./wire.ts";
+
+/** Where the blobs and documents of an image are asked for, given a place. */
+export type UrlOf = (source: Source) => URL;
+
+/** A small answer, whole. */
+export interface SmallAnswer {
+  /** The body, at most as long as asked for. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Headers of the final answer. */
+  readonly headers: Headers;
+}
+
+/** What is wanted of {@linkcode RegistryConnection.get}. */
+export interface SmallQuestion {
+  readonly urlOf: UrlOf;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Bytes. */
+  readonly limit: number;
+  readonly signal: AbortSignal;
+}
+
+/** Everything that is kept between requests: connections, proofs, credentials. */
+export class RegistryConnection implements Disposable {
+  /** Asks single questions. */
+  readonly exchange: Exchange;
+  readonly #settings: RegistrySettings;
+  readonly #endpoints: EndpointSettings;
+  readonly #world: World;
+  readonly #wire: Wire;
+  readonly #credentials: Credentials;
+  readonly #sessions = new Map<string, AuthSession>();
+
+  /** Connects to nothing yet. */
+  constructor(settings: RegistrySettings, world: World) {
+    this.#settings = settings;
+    this.#endpoints = { plainHttp: settings.plainHttp, mirrors: settings.mirrors };
+    this.#world = world;
+    this.#wire = new Wire(settings, world);
+    this.#credentials = openCredentials(settings, world);
+    this.exchange = new Exchange(this.#wire, world);
+  }
+
+  /** Milliseconds a server may keep us waiting without progress. */
+  get idleTimeout(): number {
+    return this.#settings.idleTimeout ?? 30_000;
+  }
+
+  /** All places for something of an image, with their proofs: mirrors first, the registry itself last. */
+  placesOf(reference: ImageReference, urlOf: UrlOf): BlobPlace[] {
+    return sourcesOf(reference, this.#endpoints).map((source) => ({
+      url: urlOf(source),
+      session: this.#sessionFor(source),
+    }));
+  }
+
+  /** A small body, retried as `retry_timing.ts` says; a mirror that fails gives way to the registry itself. */
+  async get(reference: ImageReference, question: SmallQuestion): Promise<SmallAnswer> {
+    const places = this.placesOf(reference, question.urlOf);
+    for (const [index, place] of places.entries()) {
+      try {
+        return await this.#getPatiently(place, question);
+      } catch (failure) {
+        if (!(failure instanceof RegistryError) || index === places.length - 1) throw failure;
+        this.#world.log.warn(`${failure.message}, asking the next place`);
+      }
+    }
+    throw new RegistryError("not-found", `Cannot reach '${reference.registry}': no place has it`);
+  }
+
+  /** Ends all connections. */
+  [Symbol.dispose](): void {
+    this.#wire[Symbol.dispose]();
+  }
+
+  #getPatiently(place: BlobPlace, question: SmallQuestion): Promise<SmallAnswer> {
+    const { clock, log, random } = this.#world;
+    return retry(() => this.#getOnce(place, question), (attempt, failure) => {
+      const decision = retryDecision(attempt, failure, { now: clock.now(), random: random() });
+      if (decision !== "stop" && failure instanceof Error) log.info(`${failure.message}, trying again`);
+      return decision;
+    }, { clock, signal: question.signal });
+  }
+
+  async #getOnce({ url, session }: BlobPlace, question: SmallQuestion): Promise<SmallAnswer> {
+    const milliseconds = this.idleTimeout;
+    const deadline = { clock: this.#world.clock, milliseconds, signal: question.signal, what: url.host };
+    try {
+      return await within(deadline, async (signal) => {
+        const response = await this.exchange.ask({
+          url,
+          session,
+          signal,
+          ...(question.headers ? { headers: question.headers } : {}),
+        });
+        return { bytes: await readBody(response, question.limit, url), headers: response.headers };
+      });
+    } catch (error) {
+      if (error instanceof DeadlineError) {
+        throw unreachable(url, error, `the server did not answer within ${milliseconds} ms`);
+      }
+      // the exchange names its own failures: what is left is a body that broke off
+      if (error instanceof TypeError) throw unreachable(url, error);
+      throw error;
+    }
+  }
+
+  #sessionFor(source: Source): AuthSession {
+    const key = `${source.origin.origin}/${source.repository}`;
+    const session = this.#sessions.get(key) ?? new AuthSession(
+      {
+        origin: source.origin,
+        repository: source.repository,
+        credential: (signal) => this.#credentialFor(source, signal),
+      },
+      this.#wire,
+      this.#world,
+    );
+    this.#sessions.set(key, session);
+    return session;
+  }
+
+  /** Credentials given for this run are for the registry itself: a mirror gets only what a file holds for it. */
+  async #credentialFor(source: Source, signal: AbortSignal): Promise<Credential | undefined> {
+    const given = source.mirrorOf === undefined ? this.#settings.credentials : undefined;
+    return given === undefined
+      ? await this.#credentials.find(source, signal)
+      : passwordCredential(given.username, given.password);
+  }
+}

@@ -1,0 +1,86 @@
+import type { World } from "../world.ts";
+import {
+  type BearerToken,
+  parseTokenAnswer,
+  refreshBody,
+  TOKEN_ANSWER_LIMIT,
+  type TokenQuestion,
+  tokenUrl,
+} from "./bearer_token.ts";
+import { discard, readBody } from "./bounded_body.ts";
+import { basicAuthorization, type Credential, type PasswordCredential } from "./credential.ts";
+import { ERROR_BODY_LIMIT, failureOf } from "./failed_answer.ts";
+import { isRedirect, redirectTarget } from "./redirect_policy.ts";
+import { RegistryError, shownUrl } from "./registry_error.ts";
+import type { Wire } from "./wire.ts";
+
+/** A token server has no reason to send us around. */
+const TOKEN_REDIRECT_LIMIT = 3;
+
+/** Answers of token servers that do not know the POST of OAuth2: ACR 400, Artifactory 401, GCR 404, others 405. */
+const NO_POST: readonly number[] = [400, 401, 404, 405];
+
+/**
+ * Asks a token server. A refresh token goes by POST, or as a password where the server knows no POST.
+ *
+ * Rejects with `auth-refused` when the server does not accept the credential.
+ */
+export async function fetchToken(
+  question: TokenQuestion,
+  options: { readonly credential: Credential | undefined; readonly wire: Wire; readonly signal: AbortSignal },
+  world: World,
+): Promise<BearerToken> {
+  const { credential, wire, signal } = options;
+  if (credential?.kind === "identity") {
+    const response = await wire.send(question.server, {
+      method: "POST",
+      headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
+      body: refreshBody(question, credential.token),
+      signal,
+    });
+    if (!NO_POST.includes(response.status)) return await readToken(response, question.server, world);
+    await discard(response);
+  }
+  const password = credential?.kind === "identity" ? credential.fallback : credential;
+  const response = await getToken(question, password?.kind === "password" ? password : undefined, {
+    wire,
+    signal,
+  });
+  return await readToken(response, question.server, world);
+}
+
+async function getToken(
+  question: TokenQuestion,
+  password: PasswordCredential | undefined,
+  { wire, signal }: { readonly wire: Wire; readonly signal: AbortSignal },
+): Promise<Response> {
+  let url = tokenUrl(question, password?.username);
+  const headers = {
+    accept: "application/json",
+    ...(password === undefined ? {} : { authorization: basicAuthorization(password) }),
+  };
+  for (let hops = 0;; hops++) {
+    const response = await wire.send(url, { headers, signal });
+    if (!isRedirect(response.status)) return response;
+    await discard(response);
+    const target = redirectTarget(url, response.headers.get("location"), hops);
+    if (target.origin !== url.origin || hops >= TOKEN_REDIRECT_LIMIT) {
+      throw new RegistryError(
+        "policy",
+        `Cannot ask '${shownUrl(question.server)}' for a token: it redirects to '${shownUrl(target)}'`,
+      );
+    }
+    url = target;
+  }
+}
+
+async function readToken(response: Response, server: URL, world: World): Promise<BearerToken> {
+  const isGiven = response.status === 200;
+  const bytes = await readBody(response, isGiven ? TOKEN_ANSWER_LIMIT : ERROR_BODY_LIMIT, server);
+  const text = new TextDecoder().decode(bytes);
+  if (isGiven) return parseTokenAnswer(text, server, world.clock.now());
+  const failure = failureOf({ url: server, status: response.status, headers: response.headers, body: text });
+  // a token server's 400 is about our credentials as much as its 401 is
+  if (failure.status !== 400) throw failure;
+  throw new RegistryError("auth-refused", failure.message, { status: 400 });
+}

@@ -1,0 +1,112 @@
+import { networkFault } from "../network_fault.ts";
+import type { HttpClient, HttpInit, World } from "../world.ts";
+import { RegistryError, shownUrl } from "./registry_error.ts";
+import { isPassingFault } from "./retry_timing.ts";
+
+/** How TLS is spoken with registries. */
+export interface WireSettings {
+  /** PEM file of certificates trusted beside the public ones. */
+  readonly caFile?: string;
+  /** A certificate shown to one registry, and to no other host. */
+  readonly clientIdentity?: ClientIdentity;
+}
+
+/** A certificate for one registry. */
+export interface ClientIdentity {
+  /** `host[:port]`. */
+  readonly registry: string;
+  /** PEM file. */
+  readonly certificateFile: string;
+  /** PEM file. */
+  readonly keyFile: string;
+}
+
+/** A bundle of all public authorities is some 250 KB. */
+const PEM_LIMIT = 4 * 1024 * 1024;
+
+/** Sends single requests to registries: no redirects, no credentials of its own. */
+export class Wire implements Disposable {
+  readonly #settings: WireSettings;
+  readonly #world: World;
+  readonly #clients = new Map<"plain" | "identified", HttpClient>();
+
+  /** Opens nothing yet. */
+  constructor(settings: WireSettings, world: World) {
+    this.#settings = settings;
+    this.#world = world;
+  }
+
+  /** One request; rejects with `unreachable` when there is no answer. */
+  async send(url: URL, init: HttpInit): Promise<Response> {
+    const client = await this.#clientFor(url);
+    try {
+      return await client.fetch(url, {
+        ...init,
+        // digests and sizes are those of the bytes as they are stored
+        headers: { "user-agent": "flashjob", "accept-encoding": "identity", ...init.headers },
+      });
+    } catch (error) {
+      init.signal.throwIfAborted();
+      throw unreachable(url, error);
+    }
+  }
+
+  /** Ends all connections. */
+  [Symbol.dispose](): void {
+    for (const client of this.#clients.values()) client[Symbol.dispose]();
+    this.#clients.clear();
+  }
+
+  async #clientFor(url: URL): Promise<HttpClient> {
+    const { clientIdentity, caFile } = this.#settings;
+    const isIdentified = clientIdentity !== undefined && url.origin === originOf(clientIdentity.registry);
+    const kind = isIdentified ? "identified" : "plain";
+    const known = this.#clients.get(kind);
+    if (known !== undefined) return known;
+    const caCertificates = caFile === undefined ? undefined : [await this.#readPem(caFile)];
+    const identity = isIdentified
+      ? {
+        certificate: await this.#readPem(clientIdentity.certificateFile),
+        key: await this.#readPem(clientIdentity.keyFile),
+      }
+      : undefined;
+    const client = this.#clients.get(kind) ?? this.#world.openHttp({
+      proxy: "environment",
+      ...(caCertificates ? { caCertificates } : {}),
+      ...(identity ? { clientIdentity: identity } : {}),
+    });
+    this.#clients.set(kind, client);
+    return client;
+  }
+
+  async #readPem(path: string): Promise<string> {
+    try {
+      return await this.#world.files.readText(path, PEM_LIMIT);
+    } catch (cause) {
+      throw new RegistryError("bad-credentials-file", `Cannot read '${path}': wanted a PEM file`, { cause });
+    }
+  }
+}
+
+function originOf(registry: string): string | undefined {
+  return URL.canParse(`https://${registry}/`) ? new URL(`https://${registry}/`).origin : undefined;
+}
+
+/** The failure that a broken connection means. */
+export function unreachable(url: URL, cause: unknown, found?: string): RegistryError {
+  const fault = networkFault(cause);
+  const words: Record<typeof fault, string> = {
+    refused: "nothing listens there",
+    unresolved: "its name cannot be resolved",
+    unreachable: "there is no way to it",
+    tls: "TLS failed, name its authority with --ca-file, or a registry without TLS with --plain-http",
+    "blocked-port": "the runtime refuses requests to this port",
+    permission: "this program may not speak to that host",
+    reset: "the connection broke",
+    unknown: "the connection failed",
+  };
+  return new RegistryError("unreachable", `Cannot get '${shownUrl(url)}': ${found ?? words[fault]}`, {
+    cause,
+    retryable: isPassingFault(cause),
+  });
+}
