@@ -132,6 +132,9 @@ class HttpServer implements LabHttpServer {
       // The client left or the server is stopping: nothing to answer any more, but tests may want to know.
       if (request?.ending === "open") request.ending = "broken";
       this.connectionErrors.push(error instanceof Error ? error : new Error(String(error)));
+      if (request === undefined && !socket.destroyed) {
+        socket.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+      }
     }
     if (!socket.destroyed) await new Promise<void>((resolve) => socket.end(resolve));
     socket.destroy();

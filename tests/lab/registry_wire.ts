@@ -15,6 +15,8 @@ import { headerOf, type Reply, withHeaders } from "./registry_reply.ts";
 
 /** A request head larger than this is not one of our clients'. */
 const MAX_HEAD_BYTES = 64 * 1024;
+/** First byte of a TLS ClientHello's record (RFC 8446 section 5.1). */
+const TLS_HANDSHAKE = 0x16;
 const DEFAULT_PIECE_BYTES = 64 * 1024;
 const latin1 = new TextDecoder("latin1");
 const encoder = new TextEncoder();
@@ -37,6 +39,10 @@ export class ByteSource {
       if (end >= 0) {
         this.#held = this.#held.subarray(end + mark.length);
         return text.slice(0, end);
+      }
+      // A client that tries TLS first is told at once, as real servers do; otherwise both would wait for the other.
+      if (this.#held[0] === TLS_HANDSHAKE) {
+        throw new TypeError("Cannot read a request: the client speaks TLS");
       }
       if (text.length > MAX_HEAD_BYTES) throw new RangeError("Cannot read a request: its head is too large");
       const next = await this.#chunks.next();

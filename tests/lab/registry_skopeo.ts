@@ -1,0 +1,68 @@
+/**
+ * The `skopeo` program of Debian, as a second opinion on our images and registry.
+ *
+ * @module
+ */
+
+const SKOPEO_PROGRAM = "/usr/bin/skopeo";
+
+/** What a run of skopeo gave. */
+export interface SkopeoRun {
+  readonly ok: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Whether skopeo is installed; says so where it is not, which under `CI=true` is an error. */
+export async function skopeoAvailable(): Promise<boolean> {
+  if (await Deno.stat(SKOPEO_PROGRAM).then((facts) => facts.isFile, () => false)) return true;
+  const sentence = `Cannot test with skopeo: ${SKOPEO_PROGRAM} not installed`;
+  if (Deno.env.get("CI") === "true") throw new Error(sentence);
+  console.log(`skipped: ${sentence}`);
+  return false;
+}
+
+/** Runs skopeo without trust policy, host configuration or credentials of the user. */
+export async function skopeo(...args: readonly string[]): Promise<SkopeoRun> {
+  const home = await Deno.makeTempDir({ prefix: "skopeo-" });
+  try {
+    const command = new Deno.Command(SKOPEO_PROGRAM, {
+      args: ["--insecure-policy", "--registries.d", home, "--tmpdir", home, ...args],
+      clearEnv: true,
+      env: { HOME: home, XDG_RUNTIME_DIR: home },
+      stdin: "null",
+    });
+    const { success, stdout, stderr } = await command.output();
+    const decoder = new TextDecoder();
+    return { ok: success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+/** What {@linkcode copyLayout} copies, and to where. */
+export interface LayoutCopy {
+  /** Directory that `writeOciLayout` wrote. */
+  readonly directory: string;
+  readonly tag: string;
+  /** `HOST/REPOSITORY:TAG`. */
+  readonly destination: string;
+  /** `user:password`. */
+  readonly credentials?: string;
+  /** Converts to Docker schema 2 on the way. */
+  readonly toDocker?: boolean;
+}
+
+/** Pushes an OCI layout with all its platforms into a plain-HTTP registry. Throws when skopeo fails. */
+export async function copyLayout(copy: LayoutCopy): Promise<void> {
+  const run = await skopeo(
+    "copy",
+    "--all",
+    "--dest-tls-verify=false",
+    ...(copy.credentials === undefined ? ["--dest-no-creds"] : ["--dest-creds", copy.credentials]),
+    ...(copy.toDocker ? ["--format", "v2s2"] : []),
+    `oci:${copy.directory}:${copy.tag}`,
+    `docker://${copy.destination}`,
+  );
+  if (!run.ok) throw new Error(`Cannot copy to '${copy.destination}': ${run.stderr}`);
+}
