@@ -158,8 +158,9 @@ function recogniseNothing({ bytes, size }: FileHead): RecognisedFile | undefined
   }
   if (bytes.every((byte) => byte === 0)) return say("nothing but zeros");
   if (size >= headerLength) return undefined;
-  const what = bytes[0] === imageMagic ? "the beginning of an image, cut in its header" : "too short";
-  return say(`${what}: ${size} bytes, where the header alone has ${headerLength}`);
+  const begins = bytes[0] === imageMagic ? "the beginning of an image, cut in its header" : "too short";
+  const found = `${begins}: ${size} bytes, where the header alone has ${headerLength}`;
+  return { what: "not-an-image", found, remedy };
 }
 
 function recogniseText(bytes: Uint8Array): RecognisedFile | undefined {

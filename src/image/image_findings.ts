@@ -3,6 +3,7 @@ import type { AppDescriptor } from "./app_descriptor.ts";
 import type { ImageFinding, ImageFindingCode, TrailingBytes } from "./image_inspection.ts";
 import type { ImageHeader } from "./image_header.ts";
 import type { SecureBootSignature } from "./secure_boot.ts";
+import { v1Length, v1PaddedLength } from "./secure_boot_v1.ts";
 import { isMappedFromFlash, type Segment } from "./segments.ts";
 
 /** What the findings are made of: an image whose verdicts are known. */
@@ -71,6 +72,12 @@ function segmentFindings(subject: FindingSubject, chip: Chip | undefined): Image
     );
     findings.push(...misaligned.map((segment) => misalignment(segment, page)));
   }
+  const first = segments[0];
+  if (first !== undefined && first.length < leastFirstSegment) {
+    const message =
+      `The first segment has ${first.length} bytes, a descriptor would have ${leastFirstSegment}`;
+    findings.push({ severity: first.length === 0 ? "error" : "warn", code: "short-first-segment", message });
+  }
   const loaded = segments.filter(({ memory }) => memory !== "padding" && memory !== "unloaded");
   const byAddress = loaded.filter(({ length }) => length > 0).sort((a, b) => a.address - b.address);
   for (const [index, segment] of byAddress.entries()) {
@@ -96,7 +103,7 @@ function misalignment({ index, address, offset }: Segment, page: number): ImageF
 }
 
 function descriptorFindings(subject: FindingSubject, chip: Chip | undefined): ImageFinding[] {
-  const { descriptor, segments } = subject;
+  const { descriptor } = subject;
   if (descriptor === undefined) {
     const consequence = chip?.configurablePage
       ? `; bootloaders of ESP-IDF 5.4 and later refuse that on ${chip.name}`
@@ -104,10 +111,6 @@ function descriptorFindings(subject: FindingSubject, chip: Chip | undefined): Im
     return [warn("no-descriptor", `The image has no application descriptor${consequence}`)];
   }
   const findings: ImageFinding[] = [];
-  const first = segments[0];
-  if (first !== undefined && first.length < leastFirstSegment) {
-    findings.push(warn("short-first-segment", `The first segment has only ${first.length} bytes`));
-  }
   if (chip !== undefined && descriptor.secureVersion > chip.secureVersionBits) {
     const message = `The image's secure version ${descriptor.secureVersion} cannot be burned: ` +
       `${chip.name} counts to ${chip.secureVersionBits}`;
@@ -132,7 +135,7 @@ function signatureFindings(subject: FindingSubject, chip: Chip | undefined): Ima
   }
   if (signatures.length > chip.signatureBlocks) {
     const message = `${chip.name} looks at the first of the ${signatures.length} signature blocks only`;
-    findings.push(info("ignored-blocks", message));
+    findings.push(warn("ignored-blocks", message));
   }
   return findings;
 }
@@ -145,7 +148,7 @@ function headerFindings({ header, padBytesSet }: FindingSubject): ImageFinding[]
   }
   if (padBytesSet) findings.push(warn("pad-bytes", "The padding before the checksum is not zero"));
   if (header.reserved !== 0) {
-    findings.push(info("reserved-bits", `Reserved header bytes are ${hex(header.reserved)} instead of 0`));
+    findings.push(warn("reserved-bits", `Reserved header bytes are ${hex(header.reserved)} instead of 0`));
   }
   if (header.wpPin !== noWriteProtectPin) {
     findings.push(info("pin-setting", `The write-protect pin is set to ${header.wpPin}`));
@@ -153,8 +156,10 @@ function headerFindings({ header, padBytesSet }: FindingSubject): ImageFinding[]
   return findings;
 }
 
-function trailingFindings({ trailing }: FindingSubject): ImageFinding[] {
+function trailingFindings({ trailing, signatures }: FindingSubject): ImageFinding[] {
   if (trailing === undefined || trailing.content === "padding") return [];
+  const isSpare = signatures[0]?.scheme === "v1" && trailing.length === v1PaddedLength - v1Length;
+  if (isSpare) return [];
   const message = `${trailing.length} bytes that are not padding follow the image; devices ignore them`;
   return [
     trailing.length < encryptionBlock ? info("trailing-data", message) : warn("trailing-data", message),

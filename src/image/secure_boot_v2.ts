@@ -56,18 +56,18 @@ export function openV2Check(
   place: { readonly block: number; readonly offset: number; readonly signedEnd: number },
 ): SignatureCheck {
   const { block, offset, signedEnd } = place;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, blockLength);
+  const parsed = parseBlock(bytes, view);
+  const scheme = typeof parsed === "string" ? "unknown" : parsed.scheme;
   const refuse = (reason: string): SignatureCheck => ({
     taps: [],
-    conclude: () => ({ scheme: "unknown", block, offset, valid: false, reason }),
+    conclude: () => ({ scheme, block, offset, valid: false, reason }),
   });
   if (bytes[0] !== blockMagic) return refuse(`its first byte is not 0x${blockMagic.toString(16)}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, blockLength);
   if (view.getUint32(crcOffset, true) !== crc32(bytes.subarray(0, crcOffset))) {
     return refuse("its CRC-32 does not match its content");
   }
-  const parsed = parseBlock(bytes, view);
-  if (typeof parsed === "string") return refuse(parsed);
-  return checkBlock(parsed, { block, offset, signedEnd });
+  return typeof parsed === "string" ? refuse(parsed) : checkBlock(parsed, { block, offset, signedEnd });
 }
 
 function checkBlock(

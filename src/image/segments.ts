@@ -75,8 +75,6 @@ const maxSegments = 16;
 const segmentHeaderLength = 8;
 /** Devices refuse segments of this length and more, except the chips with wide segments. */
 const segmentLimit = 16 * 1024 * 1024;
-/** The largest flash a header can name, 128 MB: nothing longer can be in any of them. */
-const wideSegmentLimit = 128 * 1024 * 1024;
 const sha256Length = 32;
 /** Addresses below this are not loaded; 0 marks padding. */
 const firstLoadedAddress = 0x1000_0000;
@@ -150,12 +148,12 @@ export function isMappedFromFlash(segment: Segment): boolean {
 }
 
 function lengthFault(segment: Segment, chip: Chip | undefined): string | undefined {
-  const { index, length } = segment;
-  // a chip we do not know may be one with wide segments
-  const limit = chip?.wideSegments === false ? segmentLimit : wideSegmentLimit;
+  const { length } = segment;
   if (length % 4 !== 0) return `a length of ${length} bytes, which is no multiple of 4`;
-  if (length >= limit) return `a length of ${length} bytes, where ${limit} and more are impossible`;
-  if (index === 0 && length === 0) return "an empty first segment";
+  // a chip we do not know may be one with wide segments
+  if (chip?.wideSegments === false && length >= segmentLimit) {
+    return `a length of ${length} bytes, where ${segmentLimit} and more are impossible`;
+  }
   return undefined;
 }
 

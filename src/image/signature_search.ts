@@ -30,10 +30,13 @@ export async function findSignatures(
   const { keys, signal } = options;
   const sectorOffset = signatureSectorOffset(plainLength);
   const sector = await readUpTo(source, { offset: sectorOffset, length: sectorLength, signal });
-  const blocks = Array.from({ length: blocksInSector }, (_, block) => {
+  const slots = Array.from({ length: blocksInSector }, (_, block) => {
     const bytes = sector.subarray(block * blockLength, (block + 1) * blockLength);
     return { bytes, block, offset: sectorOffset + block * blockLength };
-  }).filter(({ bytes }) => looksLikeBlock(bytes));
+  });
+  // a device looks at block after block up to the first that is none
+  const firstEmpty = slots.findIndex(({ bytes }) => !looksLikeBlock(bytes));
+  const blocks = firstEmpty < 0 ? slots : slots.slice(0, firstEmpty);
   if (blocks.length > 0) {
     const missing = sectorLength - sector.length;
     const checks = missing > 0
