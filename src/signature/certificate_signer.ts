@@ -15,7 +15,9 @@ export interface CertificateSigner {
 
 /** A signer that is accepted: exact text, or an expression for the whole of it. */
 export interface AcceptedSigner {
+  /** Of the certificate's subject alternative name. */
   readonly identity: string | RegExp;
+  /** Of the OIDC provider's URL. */
   readonly issuer: string | RegExp;
 }
 

@@ -17,9 +17,11 @@ const COSIGN_ARTIFACT_TYPE = "application/vnd.dev.cosign.artifact.sig.v1+json";
 
 /** Where to look, and for what. */
 export interface SignatureSearch {
+  /** The image's repository. */
   readonly source: SignatureSource;
   /** Digest of the image whose signatures are wanted. */
   readonly digest: string;
+  /** Ends the search. */
   readonly signal: AbortSignal;
 }
 

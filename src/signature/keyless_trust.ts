@@ -1,5 +1,7 @@
 import type { TrustMaterial } from "@sigstore/verify";
 
+export type { TrustMaterial } from "@sigstore/verify";
+
 /** What a trusted root file says: who may issue certificates, and which logs and clocks witness signatures. */
 export interface KeylessTrust {
   /** The file it came from, for reports. */

@@ -26,6 +26,7 @@ export interface SignatureLayer {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
+  /** Of the layer; the signature itself stands here in the first form. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 

@@ -12,6 +12,7 @@ export type SignatureMode = "off" | "auto" | "require";
 
 /** Who must have signed the image, and what must be signed about it. */
 export interface SignaturePolicy {
+  /** How much depends on a signature. */
   readonly mode: SignatureMode;
   /** Any of these keys may have signed ... */
   readonly keys: readonly TrustedKey[];

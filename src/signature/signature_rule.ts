@@ -5,13 +5,17 @@ import type { SignatureMode } from "./signature_policy.ts";
 
 /** What flags, or the policy file for some repositories, say; what is absent is left to the other. */
 export interface SignatureRule {
+  /** `auto` when nobody says anything. */
   readonly mode?: SignatureMode;
   /** Paths of PEM files. */
   readonly keys?: readonly string[];
+  /** Holders of certificates. */
   readonly identities?: readonly AcceptedSigner[];
   /** Path of a trusted root file. */
   readonly trustedRoot?: string;
+  /** Annotations that must be signed, with their values. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Other repositories, or prefixes of them, the image may have been signed for. */
   readonly signedAs?: readonly string[];
 }
 

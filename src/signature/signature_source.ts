@@ -4,19 +4,25 @@ export interface BlobDescriptor {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
+  /** As stated; it decides nothing by itself. */
   readonly mediaType: string;
 }
 
 /** A manifest that refers to another, as the referrers list shows it. */
 export interface Referrer extends BlobDescriptor {
+  /** What the manifest says it is. */
   readonly artifactType?: string;
+  /** Of the manifest, as the list repeats them. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** A manifest whose bytes have the digest. */
 export interface FetchedManifest {
+  /** The document, exactly as stored. */
   readonly bytes: Uint8Array;
+  /** `sha256:<hex>` of the bytes. */
   readonly digest: string;
+  /** As the registry sent it. */
   readonly mediaType: string;
 }
 

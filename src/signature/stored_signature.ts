@@ -1,6 +1,8 @@
 import type { Bundle } from "@sigstore/bundle";
 import type { Claim } from "./claim.ts";
 
+export type { Bundle } from "@sigstore/bundle";
+
 /** One signature found beside an image, read but not verified. */
 export interface StoredSignature extends SignatureContent {
   /** Where it lies: `tag` is the `sha256-<hex>.sig` form, `referrer` the OCI referrers one. */
@@ -11,6 +13,7 @@ export interface StoredSignature extends SignatureContent {
 export interface SignatureContent {
   /** The bytes that were signed. */
   readonly bytes: Uint8Array;
+  /** As the signer's algorithm has it: DER of two numbers for ECDSA. */
   readonly signature: Uint8Array;
   /** What the signed bytes state. Throws `SignatureError` when they cannot be read. */
   claim(): Claim;

@@ -30,9 +30,11 @@ export type SignatureReport =
 
 /** An accepted signature. */
 export interface VerifiedSignature {
+  /** Tells it from the other reports. */
   readonly state: "verified";
   /** A sentence for people. */
   readonly summary: string;
+  /** Whose it is. */
   readonly signer: ImageSigner;
   /** The signed digest: of the index or of the platform's manifest. */
   readonly digest: string;
