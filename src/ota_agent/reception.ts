@@ -1,3 +1,4 @@
+import { Throttle } from "../throttle.ts";
 import type { TlsListener, World } from "../world.ts";
 import type { AgentEnd, AgentEvent } from "./agent_event.ts";
 import { AttestationDesk } from "./attestation_desk.ts";
@@ -5,7 +6,6 @@ import { ConnectionPool, EVICTED, type PoolPlace } from "./connection_pool.ts";
 import { serveDevice } from "./device_session.ts";
 import { DialEvidence } from "./dial_evidence.ts";
 import type { DiceCertificate } from "./dice_certificate.ts";
-import { EventThrottle } from "./event_throttle.ts";
 import { greet, type StrangerKind } from "./greeting.ts";
 import { judgeIdentity } from "./identity.ts";
 import type { OtaAgentOptions, OtaAgentSettings } from "./ota_agent.ts";
@@ -18,6 +18,9 @@ const REDIAL_TIMEOUT = 5_000;
 
 /** An idle TLS connection costs some 50 KB, so strangers cost at most 6 MB. */
 const MAX_CONNECTIONS = 128;
+
+/** Whoever connects must not fill our log. */
+const STRANGER_EVENTS = { burst: 20, interval: 500 };
 
 /** After a failed accept, file descriptors may be short for a while. */
 const ACCEPT_PAUSE = 100;
@@ -40,7 +43,7 @@ export class Reception {
   readonly #end = Promise.withResolvers<AgentEnd>();
   readonly #pool: ConnectionPool;
   readonly #evidence: DialEvidence;
-  readonly #throttle: EventThrottle;
+  readonly #throttle: Throttle;
   readonly #desk: AttestationDesk;
   readonly #tasks = new Set<Promise<void>>();
   /** The device's session, once one has been recognised: by fingerprint of its certificate. */
@@ -58,7 +61,7 @@ export class Reception {
     const address = settings.expectedDevice?.address;
     this.#pool = new ConnectionPool(settings.maxConnections ?? MAX_CONNECTIONS, address);
     this.#evidence = new DialEvidence(address);
-    this.#throttle = new EventThrottle(world.clock);
+    this.#throttle = new Throttle(world.clock, STRANGER_EVENTS);
     this.#desk = new AttestationDesk(world, {
       url: settings.attestationUrl,
       timeout: settings.attestationTimeout,
