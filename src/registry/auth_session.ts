@@ -41,6 +41,11 @@ export class AuthSession {
     this.#world = world;
   }
 
+  /** True for URLs that may be shown this session's proof. */
+  covers(url: URL): boolean {
+    return url.origin === this.#subject.origin.origin;
+  }
+
   /** Who we are to the server, for messages. */
   get identity(): string {
     if (this.#credentialState === "given-up") return "the credentials, and anonymous access too";

@@ -23,9 +23,11 @@ export interface BlobPlace {
 export interface BlobOptions {
   /** Asked in this order; the next one continues where the one before gave up. */
   readonly places: readonly BlobPlace[];
+  /** Asks the places. */
   readonly exchange: Exchange;
   /** Milliseconds without progress after which a connection counts as broken. */
   readonly idleTimeout: number;
+  /** Ends the reading; its reason is what is rejected with. */
   readonly signal: AbortSignal;
 }
 

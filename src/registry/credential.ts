@@ -3,6 +3,7 @@ export type Credential = PasswordCredential | IdentityCredential | RegistryToken
 
 /** User name and password, for Basic and for token servers. */
 export interface PasswordCredential {
+  /** Which of the three it is. */
   readonly kind: "password";
   /** May not hold a colon. */
   readonly username: string;
@@ -12,6 +13,7 @@ export interface PasswordCredential {
 
 /** A refresh token, exchanged for access tokens by POST (docker's `identitytoken`). */
 export interface IdentityCredential {
+  /** Which of the three it is. */
   readonly kind: "identity";
   /** The refresh token. */
   readonly token: string;
@@ -21,6 +23,7 @@ export interface IdentityCredential {
 
 /** A bearer token shown to the registry as it is (docker's `registrytoken`). */
 export interface RegistryTokenCredential {
+  /** Which of the three it is. */
   readonly kind: "registry-token";
   /** The bearer token. */
   readonly token: string;

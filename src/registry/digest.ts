@@ -7,8 +7,7 @@ export type DigestAlgorithm = "sha256" | "sha512";
  * The name of some content: `<algorithm>:<lower-case hex>`, always of the right length. A string that has been
  * checked, so that it may stand in a URL or a path.
  */
-export type Digest = `${DigestAlgorithm}:${string}` & { readonly [checked]: true };
-declare const checked: unique symbol;
+export type Digest = `${DigestAlgorithm}:${string}` & { readonly checkedDigest: true };
 
 const FORMS: Readonly<Record<DigestAlgorithm, RegExp>> = {
   sha256: /^sha256:[0-9a-f]{64}$/,

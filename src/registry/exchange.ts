@@ -37,14 +37,15 @@ export class Exchange {
 
   /** The answer 200 or 206 at the end of the way; rejects with what any other one means. */
   async ask(ask: Ask): Promise<Response> {
-    let { url, session } = ask;
+    let { url } = ask;
+    let session = ask.session?.covers(url) ? ask.session : undefined;
     for (let hops = 0;; hops++) {
       const response = await this.#provenAnswer(url, { ...ask, session });
       if (!isRedirect(response.status)) return response;
       await discard(response);
       const target = redirectTarget(url, response.headers.get("location"), hops);
       // another origin is another context: its own challenge is answered, with nothing of ours
-      if (target.origin !== url.origin) session = ask.session && this.#anonymousSession(target);
+      if (target.origin !== url.origin) session = session && this.#anonymousSession(target);
       url = target;
     }
   }

@@ -20,8 +20,11 @@ const TokenErrorSchema = v.object({
 
 /** An answer other than the wanted one. */
 export interface FailedAnswer {
+  /** What was asked for. */
   readonly url: URL;
+  /** Its HTTP status. */
   readonly status: number;
+  /** Its headers; hostile. */
   readonly headers: Headers;
   /** Bounded by {@linkcode ERROR_BODY_LIMIT}; hostile. */
   readonly body: string;

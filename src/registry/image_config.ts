@@ -7,6 +7,8 @@ import { RegistryError } from "./registry_error.ts";
 
 /** What we use of an image's config (image-spec config.md). */
 export interface ImageConfig {
+  /** `artifact`: the config says nothing of what follows. */
+  readonly kind: "image" | "artifact";
   /** Digest of the config itself. */
   readonly digest: Digest;
   /** Empty for an artifact, whose config says nothing. */
@@ -41,7 +43,7 @@ export function isImageConfig(descriptor: Descriptor): boolean {
 
 /** The config of an artifact. */
 export function artifactConfig(descriptor: Descriptor): ImageConfig {
-  return { digest: descriptor.digest, os: "", architecture: "", labels: {}, diffIds: [] };
+  return { kind: "artifact", digest: descriptor.digest, os: "", architecture: "", labels: {}, diffIds: [] };
 }
 
 /** Reads the verified config of an image; throws `invalid-document`, also when it has not one diffID per layer. */
@@ -50,12 +52,13 @@ export function parseImageConfig(bytes: Uint8Array, manifest: Manifest): ImageCo
     throw new RegistryError("invalid-document", `Cannot read config '${manifest.config.digest}': ${found}`);
   };
   const parsed = v.safeParse(ConfigSchema, parseObject(bytes));
-  if (!parsed.success) return refuse(issueText(parsed.issues[0]));
+  if (!parsed.success) return refuse(issueText(v.getDotPath(parsed.issues[0]), parsed.issues[0].message));
   const { os, architecture, variant, config, rootfs } = parsed.output;
   if (rootfs.diff_ids.length !== manifest.layers.length) {
     refuse(`it has ${rootfs.diff_ids.length} diffIDs for ${manifest.layers.length} layers`);
   }
   return {
+    kind: "image",
     digest: manifest.config.digest,
     os,
     architecture,

@@ -2,7 +2,7 @@ import type { Log } from "../world.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ReadDocument } from "./document_reader.ts";
-import { entryRole } from "./platform_choice.ts";
+import { entryRole, samePlatform } from "./platform_choice.ts";
 import { RegistryError } from "./registry_error.ts";
 
 /** Indexes inside indexes: one is usual, two are known, more are nobody's image. */
@@ -18,20 +18,23 @@ export interface ImageSearch {
   readonly read: (descriptor: Descriptor) => Promise<ReadDocument>;
   /** The platform an unnamed manifest says it is for, by its config. */
   readonly platformOf: (manifest: Manifest) => Promise<Platform | undefined>;
-  /** True when the platform is the wanted one. */
-  readonly isWanted: (platform: Platform) => boolean;
+  /** Where ambiguity is told. */
   readonly log: Log;
 }
 
 /** The manifest that was found, and what points to it. */
 export interface FoundManifest {
+  /** What points to it. */
   readonly descriptor: Descriptor;
+  /** The manifest, verified. */
   readonly manifest: Manifest;
 }
 
 /** The outcome of a search: the manifest, or the platforms that are there instead. */
 export interface SearchResult {
+  /** Missing when the index has none for the platform. */
   readonly found: FoundManifest | undefined;
+  /** Platforms of the entries that were passed over. */
   readonly seen: readonly Platform[];
 }
 
@@ -89,7 +92,7 @@ export async function searchIndex(top: ReadDocument, search: ImageSearch): Promi
     const candidate = await manifestAt(entry, read);
     const platform = await search.platformOf(candidate.manifest);
     if (platform === undefined) continue;
-    if (search.isWanted(platform)) return { found: candidate, seen };
+    if (samePlatform(platform, search.wanted)) return { found: candidate, seen };
     seen.push(platform);
   }
   return { found: undefined, seen };

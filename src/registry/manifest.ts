@@ -1,10 +1,12 @@
 import * as v from "valibot";
-import { AnnotationsSchema, type Descriptor, DescriptorSchema } from "./descriptor.ts";
+import type { Descriptor, Platform } from "./descriptor.ts";
+import { type Digest, isDigest } from "./digest.ts";
 import { documentKind } from "./media_types.ts";
 import { RegistryError, shownText } from "./registry_error.ts";
 
 /** Points to one manifest per platform (image-spec image-index.md). */
 export interface Index {
+  /** Tells it from a manifest. */
   readonly kind: "index";
   /** As the document or the registry calls it. */
   readonly mediaType: string;
@@ -16,6 +18,7 @@ export interface Index {
 
 /** Points to a config and layers (image-spec manifest.md). */
 export interface Manifest {
+  /** Tells it from an index. */
   readonly kind: "manifest";
   /** As the document or the registry calls it. */
   readonly mediaType: string;
@@ -35,6 +38,60 @@ export const DOCUMENT_LIMIT: number = 4 * 1024 * 1024;
 const LAYER_LIMIT = 256;
 /** A descriptor takes some 250 bytes, so 4 MiB could hold 16 000; real indexes have some dozens. */
 const ENTRY_LIMIT = 1024;
+
+/** A media type of RFC 6838 is at most 127 + 1 + 127 characters long. */
+const MediaType = v.pipe(v.string(), v.maxLength(255));
+
+/** Other places for one layer: more than a handful is a list of hosts to be asked on somebody's behalf. */
+const URL_COUNT_LIMIT = 16;
+
+/** Go writers leave `null` where there are none. */
+const AnnotationsSchema = v.nullish(
+  v.record(v.string(), v.string()),
+  {},
+);
+
+const PlatformSchema = v.pipe(
+  v.object({
+    os: v.optional(v.string(), ""),
+    architecture: v.optional(v.string(), ""),
+    variant: v.optional(v.string()),
+    "os.version": v.optional(v.string()),
+  }),
+  v.transform((platform): Platform => ({
+    os: platform.os,
+    architecture: platform.architecture,
+    ...(platform.variant ? { variant: platform.variant } : {}),
+    ...(platform["os.version"] ? { osVersion: platform["os.version"] } : {}),
+  })),
+);
+
+/** Reads a descriptor of a manifest or index. */
+const DescriptorSchema = v.pipe(
+  v.object({
+    mediaType: MediaType,
+    digest: v.pipe(
+      v.string(),
+      v.custom<Digest>((text) => typeof text === "string" && isDigest(text), "not a sha256 or sha512 digest"),
+    ),
+    size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    annotations: AnnotationsSchema,
+    platform: v.nullish(PlatformSchema),
+    artifactType: v.nullish(MediaType),
+    urls: v.nullish(v.pipe(v.array(v.string()), v.maxLength(URL_COUNT_LIMIT))),
+    data: v.nullish(v.string()),
+  }),
+  v.transform((found): Descriptor => ({
+    mediaType: found.mediaType,
+    digest: found.digest,
+    size: found.size,
+    annotations: found.annotations,
+    ...(found.platform ? { platform: found.platform } : {}),
+    ...(found.artifactType ? { artifactType: found.artifactType } : {}),
+    ...(found.urls?.length ? { urls: found.urls } : {}),
+    ...(found.data ? { data: found.data } : {}),
+  })),
+);
 
 const IndexSchema = v.object({
   schemaVersion: v.literal(2),
@@ -95,7 +152,7 @@ type Refuse = (found: string) => never;
 
 function readIndex(json: unknown, mediaType: string | undefined, refuse: Refuse): Index {
   const found = v.safeParse(IndexSchema, json, { abortEarly: true });
-  if (!found.success) return refuse(issueText(found.issues[0]));
+  if (!found.success) return refuse(issueText(v.getDotPath(found.issues[0]), found.issues[0].message));
   const { manifests, annotations } = found.output;
   const fallback = "application/vnd.oci.image.index.v1+json";
   return { kind: "index", mediaType: mediaType ?? fallback, entries: manifests, annotations };
@@ -103,7 +160,7 @@ function readIndex(json: unknown, mediaType: string | undefined, refuse: Refuse)
 
 function readManifest(json: unknown, mediaType: string | undefined, refuse: Refuse): Manifest {
   const found = v.safeParse(ManifestSchema, json, { abortEarly: true });
-  if (!found.success) return refuse(issueText(found.issues[0]));
+  if (!found.success) return refuse(issueText(v.getDotPath(found.issues[0]), found.issues[0].message));
   const { config, layers, annotations, artifactType } = found.output;
   return {
     kind: "manifest",
@@ -115,9 +172,9 @@ function readManifest(json: unknown, mediaType: string | undefined, refuse: Refu
   };
 }
 
-/** Where a document breaks its schema, without what stands there. */
-export function issueText(issue: v.BaseIssue<unknown>): string {
-  return `'${shownText(v.getDotPath(issue) ?? "it")}' is wrong: ${shownText(issue.message)}`;
+/** Where a document breaks its schema. */
+export function issueText(path: string | null, message: string): string {
+  return `'${shownText(path ?? "it")}' is wrong: ${shownText(message)}`;
 }
 
 /** JSON text to an object; `undefined` for everything else. */

@@ -24,14 +24,19 @@ export interface SmallAnswer {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Headers of the final answer. */
   readonly headers: Headers;
+  /** What was asked first, before redirects. */
+  readonly url: URL;
 }
 
 /** What is wanted of {@linkcode RegistryConnection.get}. */
 export interface SmallQuestion {
+  /** Its URL at each place. */
   readonly urlOf: UrlOf;
+  /** Sent along. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Bytes. */
   readonly limit: number;
+  /** Ends the wait; its reason is what is rejected with. */
   readonly signal: AbortSignal;
 }
 
@@ -108,7 +113,7 @@ export class RegistryConnection implements Disposable {
           signal,
           ...(question.headers ? { headers: question.headers } : {}),
         });
-        return { bytes: await readBody(response, question.limit, url), headers: response.headers };
+        return { bytes: await readBody(response, question.limit, url), headers: response.headers, url };
       });
     } catch (error) {
       if (error instanceof DeadlineError) {

@@ -7,7 +7,8 @@
 
 import type { Descriptor } from "../../src/registry/descriptor.ts";
 import { parseReference } from "../../src/registry/reference.ts";
-import { openRegistry, type RegistryClient, type ResolvedImage } from "../../src/registry/registry_client.ts";
+import type { ResolvedImage } from "../../src/registry/image_resolver.ts";
+import { openRegistry, type RegistryClient } from "../../src/registry/registry_client.ts";
 import { RegistryError, type RegistryErrorCode } from "../../src/registry/registry_error.ts";
 import type { RegistrySettings } from "../../src/registry/registry_settings.ts";
 import { denoWorld, systemClock } from "../../src/deno_world.ts";

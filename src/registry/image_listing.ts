@@ -1,0 +1,112 @@
+import type { Descriptor, Platform } from "./descriptor.ts";
+import type { Digest } from "./digest.ts";
+import type { DocumentReader, ReadDocument } from "./document_reader.ts";
+import { artifactTypeOf, descriptorOf, type ImageResolver } from "./image_resolver.ts";
+import { isAttestation } from "./platform_choice.ts";
+import { formatReference, type ImageReference } from "./reference.ts";
+import { RegistryError } from "./registry_error.ts";
+
+/** What a reference offers. */
+export interface ImageListing {
+  /** As it was asked for. */
+  readonly reference: ImageReference;
+  /** Of the named document. */
+  readonly digest: Digest;
+  /** Of the named document. */
+  readonly mediaType: string;
+  /** Of the named document, in bytes. */
+  readonly size: number;
+  /** Of the named document. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** In the order of the document; one for a single image. */
+  readonly entries: readonly ListedEntry[];
+}
+
+/** One document that a reference offers. */
+export interface ListedEntry {
+  /** `attestation`: a statement about another entry; `index`: entries of its own, not listed. */
+  readonly kind: "image" | "artifact" | "attestation" | "index";
+  /** What it is made for, as far as it says. */
+  readonly platform?: Platform;
+  /** Of its manifest. */
+  readonly digest: Digest;
+  /** Of its manifest. */
+  readonly mediaType: string;
+  /** Of its manifest, in bytes. */
+  readonly size: number;
+  /** Of the index entry and of the manifest, which wins. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** What kind of artifact it is, if it is no image. */
+  readonly artifactType?: string;
+  /** Bottom first; empty for an index. */
+  readonly layers: readonly Descriptor[];
+}
+
+/** Entries looked into: each is a request, and nobody has more platforms than this. */
+const LISTED_LIMIT = 64;
+
+/** What a listing reads with. */
+export interface ListingReaders {
+  /** Reads manifests. */
+  readonly documents: DocumentReader;
+  /** Reads configs, for a single image's platform. */
+  readonly resolver: ImageResolver;
+}
+
+/** Lists what a reference offers; rejects with `limit` for an index with too many entries to look into. */
+export async function listImage(
+  reference: ImageReference,
+  { documents, resolver }: ListingReaders,
+  signal: AbortSignal,
+): Promise<ImageListing> {
+  const top = await documents.named(reference, signal);
+  const { digest, mediaType, size, annotations } = descriptorOf(top);
+  const listing = { reference, digest, mediaType, size, annotations };
+  if (top.document.kind === "manifest") {
+    const config = await resolver.configOf(reference, top.document, signal);
+    const platform = config.kind === "image" ? { platform: config } : {};
+    return { ...listing, entries: [entryOf({ ...descriptorOf(top), ...platform }, top)] };
+  }
+  const children = top.document.entries;
+  if (children.length > LISTED_LIMIT) {
+    throw new RegistryError(
+      "limit",
+      `Cannot list '${
+        formatReference(reference)
+      }': it has ${children.length} entries, at most ${LISTED_LIMIT}`,
+    );
+  }
+  const entries: ListedEntry[] = [];
+  for (const child of children) {
+    entries.push(entryOf(child, await documents.pointed(reference, child, signal)));
+  }
+  return { ...listing, entries };
+}
+
+function entryOf(descriptor: Descriptor, { document }: ReadDocument): ListedEntry {
+  const { digest, mediaType, size, platform } = descriptor;
+  const artifactType = document.kind === "manifest" ? artifactTypeOf(document) : undefined;
+  const kind = document.kind === "index"
+    ? "index"
+    : isAttestation(descriptor)
+    ? "attestation"
+    : artifactType === undefined
+    ? "image"
+    : "artifact";
+  return {
+    kind,
+    ...(platform === undefined
+      ? {}
+      : { platform: { os: platform.os, architecture: platform.architecture, ...variantOf(platform) } }),
+    digest,
+    mediaType,
+    size,
+    annotations: { ...descriptor.annotations, ...document.annotations },
+    ...(artifactType === undefined ? {} : { artifactType }),
+    layers: document.kind === "manifest" ? document.layers : [],
+  };
+}
+
+function variantOf({ variant, osVersion }: Platform): Partial<Platform> {
+  return { ...(variant === undefined ? {} : { variant }), ...(osVersion === undefined ? {} : { osVersion }) };
+}

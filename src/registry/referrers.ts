@@ -1,0 +1,101 @@
+import type { Descriptor } from "./descriptor.ts";
+import { algorithmOf, type Digest, hexOf } from "./digest.ts";
+import { referrersUrl, type Source } from "./endpoints.ts";
+import { DOCUMENT_LIMIT, parseDocument } from "./manifest.ts";
+import type { DocumentReader } from "./document_reader.ts";
+import { essence, INDEX_TYPES } from "./media_types.ts";
+import type { ImageReference } from "./reference.ts";
+import type { RegistryConnection } from "./registry_connection.ts";
+import { RegistryError } from "./registry_error.ts";
+
+/** Pages of one list, of up to 4 MiB each: thousands of signatures. */
+const PAGE_LIMIT = 16;
+
+/** What {@linkcode findReferrers} asks with. */
+export interface ReferrersOptions {
+  /** Asks registries. */
+  readonly connection: RegistryConnection;
+  /** Reads the fallback tag. */
+  readonly documents: DocumentReader;
+  /** Only referrers of this type; all when absent. */
+  readonly artifactType?: string;
+  /** Ends the wait; its reason is what is rejected with. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The manifests that name `digest` as their subject (distribution-spec, "Listing Referrers"); by the tag schema where
+ * the registry does not know that API. An empty list when nobody does.
+ *
+ * Rejects with `limit` for too many pages, with `policy` for a next page on another host.
+ */
+export async function findReferrers(
+  reference: ImageReference,
+  digest: Digest,
+  options: ReferrersOptions,
+): Promise<Descriptor[]> {
+  const found = await fromApi(reference, digest, options).catch((failure: unknown) => {
+    if (failure instanceof RegistryError && failure.code === "not-found") return undefined;
+    throw failure;
+  }) ?? await fromTag(reference, digest, options);
+  const { artifactType } = options;
+  // a registry may answer without having filtered
+  return found.filter((one) => artifactType === undefined || one.artifactType === artifactType);
+}
+
+async function fromApi(
+  reference: ImageReference,
+  digest: Digest,
+  { connection, artifactType, signal }: ReferrersOptions,
+): Promise<Descriptor[]> {
+  const found: Descriptor[] = [];
+  let next: URL | undefined;
+  for (let page = 0; page < PAGE_LIMIT; page++) {
+    const following = next;
+    const urlOf = (source: Source) =>
+      following?.origin === source.origin.origin ? following : referrersUrl(source, digest, artifactType);
+    const { bytes, headers, url } = await connection.get(reference, {
+      urlOf,
+      headers: { accept: INDEX_TYPES[0] ?? "" },
+      limit: DOCUMENT_LIMIT,
+      signal,
+    });
+    const announced = essence(headers.get("content-type"));
+    const document = parseDocument(bytes, { announced, name: `referrers of ${digest}` });
+    if (document.kind !== "index") {
+      throw new RegistryError(
+        "invalid-document",
+        `Cannot list referrers of '${digest}': the answer is no index`,
+      );
+    }
+    found.push(...document.entries);
+    next = nextPage(headers.get("link"), url);
+    if (next === undefined) return found;
+  }
+  throw new RegistryError("limit", `Cannot list referrers of '${digest}': more than ${PAGE_LIMIT} pages`);
+}
+
+/** Format: `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). */
+async function fromTag(
+  { registry, repository }: ImageReference,
+  digest: Digest,
+  { documents, signal }: ReferrersOptions,
+): Promise<Descriptor[]> {
+  const tag = `${algorithmOf(digest)}-${hexOf(digest)}`.slice(0, 128);
+  try {
+    const { document } = await documents.named({ registry, repository, tag }, signal);
+    return document.kind === "index" ? [...document.entries] : [];
+  } catch (failure) {
+    if (failure instanceof RegistryError && failure.code === "not-found") return [];
+    throw failure;
+  }
+}
+
+/** `Link: <...>; rel="next"` (RFC 8288), which must stay on the host that sent it: it decides where we knock. */
+function nextPage(link: string | null, url: URL): URL | undefined {
+  const target = /^\s*<([^<>]{1,2048})>\s*;\s*rel="?next"?\s*(?:[;,]|$)/i.exec(link ?? "")?.[1];
+  if (target === undefined) return undefined;
+  const next = URL.canParse(target, url) ? new URL(target, url) : undefined;
+  if (next?.origin === url.origin) return next;
+  throw new RegistryError("policy", `Cannot follow the next page of '${url.host}': it lies on another host`);
+}
