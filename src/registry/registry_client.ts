@@ -17,6 +17,8 @@ import { RegistryError } from "./registry_error.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
 import { verifiedSource } from "./verified_source.ts";
 
+export type { ImageListing, ResolvedImage };
+
 /** What bounds a request. */
 export interface RequestOptions {
   /** Ends the work; its reason is what is rejected with. */
