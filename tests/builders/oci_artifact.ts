@@ -14,9 +14,11 @@ import { type DocumentEdit, MEDIA_TYPES, type OciImage } from "./oci_image.ts";
 export interface ArtifactFile {
   /** Written as `org.opencontainers.image.title`; absent leaves the annotation out. */
   readonly title?: string;
+  /** The file, which is the blob. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** `application/octet-stream` when absent. */
   readonly mediaType?: string;
+  /** Further annotations of its descriptor. */
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
@@ -24,6 +26,7 @@ export interface ArtifactFile {
 export interface ArtifactOptions {
   /** Left out of the manifest when absent; the config's media type then tells the type. */
   readonly artifactType?: string;
+  /** In the order of the layers. */
   readonly files: readonly ArtifactFile[];
   /** The empty descriptor `{}` when absent. */
   readonly config?: OciContent;
@@ -31,7 +34,9 @@ export interface ArtifactOptions {
   readonly subject?: Descriptor;
   /** The platform an index over it should name. */
   readonly platform?: Platform;
+  /** Annotations of the manifest. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Changes the manifest before its digest is taken. */
   readonly editManifest?: DocumentEdit;
 }
 

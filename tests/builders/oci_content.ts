@@ -13,19 +13,29 @@ export type ImageFormat = "docker" | "oci";
 
 /** A platform as an index entry and an image config name it. */
 export interface Platform {
+  /** Such as `custom`. */
   readonly os: string;
+  /** Such as `esp32s3`. */
   readonly architecture: string;
+  /** Left out for most. */
   readonly variant?: string;
 }
 
 /** What points to a blob or a manifest (image-spec descriptor.md). */
 export interface Descriptor {
+  /** What the content claims to be. */
   readonly mediaType: string;
+  /** `sha256:<hex>`, or another algorithm. */
   readonly digest: string;
+  /** Bytes. */
   readonly size: number;
+  /** Only in entries of an index. */
   readonly platform?: Platform;
+  /** Free text by key. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Only for artifacts. */
   readonly artifactType?: string;
+  /** Where a foreign layer can be had. */
   readonly urls?: readonly string[];
   /** The content itself, in base64. */
   readonly data?: string;
@@ -33,7 +43,9 @@ export interface Descriptor {
 
 /** Bytes kept under a digest. Honest unless spoilt. */
 export interface OciContent {
+  /** Says what the bytes should be. */
   readonly descriptor: Descriptor;
+  /** What is served. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 

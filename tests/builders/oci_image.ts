@@ -23,6 +23,7 @@ export interface OciImage {
   readonly descriptor: Descriptor;
   /** In the order they may be pushed: what is pointed to comes first, the top comes last. */
   readonly manifests: readonly OciContent[];
+  /** Configs and layers. */
   readonly blobs: readonly OciContent[];
 }
 
@@ -48,10 +49,15 @@ export const FIRMWARE_PATH_LABEL = "com.urunc.iot.path";
 
 /** What {@linkcode buildImage} makes one image of. */
 export interface ImageOptions {
+  /** Which media types are written. */
   readonly format: ImageFormat;
+  /** For config and index entry. */
   readonly platform: Platform;
+  /** Lowest first. */
   readonly layers: readonly Layer[];
+  /** Labels of the config. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Annotations of the manifest. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** Puts each layer's content into its descriptor too (image-spec descriptor.md, `data`). */
   readonly inlineData?: boolean;
@@ -89,10 +95,13 @@ export function buildImage(options: ImageOptions): OciImage {
 
 /** What {@linkcode buildIndex} makes an index of. */
 export interface IndexOptions {
+  /** Which media types are written. */
   readonly format: ImageFormat;
   /** Images, attestations, or further indexes. */
   readonly entries: readonly OciImage[];
+  /** Annotations of the index. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Changes the index before its digest is taken. */
   readonly editIndex?: DocumentEdit;
 }
 
@@ -130,6 +139,7 @@ export function buildAttestation(subject: OciImage): OciImage {
 
 /** One platform of {@linkcode buildFirmwareImage}. */
 export interface FirmwarePlatform {
+  /** Such as `esp32s3`. */
   readonly architecture: string;
   /** The firmware file's bytes. */
   readonly firmware: Uint8Array;
@@ -137,20 +147,27 @@ export interface FirmwarePlatform {
   readonly path?: string;
   /** False leaves the path label out. */
   readonly label?: boolean;
+  /** `gzip` when absent. */
   readonly compression?: Compression;
   /** `custom` when absent. */
   readonly os?: string;
+  /** As in {@linkcode ImageOptions}. */
   readonly inlineData?: boolean;
+  /** As in {@linkcode ImageOptions}. */
   readonly editConfig?: DocumentEdit;
+  /** As in {@linkcode ImageOptions}. */
   readonly editManifest?: DocumentEdit;
 }
 
 /** What {@linkcode buildFirmwareImage} builds. */
 export interface FirmwareImageOptions {
+  /** Which media types are written. */
   readonly format: ImageFormat;
+  /** In the order of the index. */
   readonly platforms: readonly FirmwarePlatform[];
   /** Adds an attestation entry for each platform, as `docker buildx` does. */
   readonly attestations?: boolean;
+  /** Changes the index before its digest is taken. */
   readonly editIndex?: DocumentEdit;
 }
 

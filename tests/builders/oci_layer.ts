@@ -19,6 +19,7 @@ export interface Layer extends OciContent {
 
 /** How {@linkcode buildLayer} encodes and names the bytes. */
 export interface LayerOptions {
+  /** Which media types are written. */
   readonly format: ImageFormat;
   /** `none` when absent. */
   readonly compression?: Compression;

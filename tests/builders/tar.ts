@@ -19,16 +19,21 @@ export interface TarEntry {
   readonly name: string;
   /** The type flag: `0` file (default), `1` hard link, `2` symlink, `3`/`4` devices, `5` directory, `6` fifo, any other. */
   readonly type?: string;
+  /** Nothing when absent. */
   readonly content?: Uint8Array;
   /** Target of a link. */
   readonly linkName?: string;
   /** Permission bits; 0644 for files, 0755 for directories. */
   readonly mode?: number;
+  /** Owner; 0 when absent. */
   readonly uid?: number;
+  /** Group; 0 when absent. */
   readonly gid?: number;
   /** Seconds since the epoch; 0, so that archives are reproducible. */
   readonly mtime?: number;
+  /** Major number of a device node. */
   readonly deviceMajor?: number;
+  /** Minor number of a device node. */
   readonly deviceMinor?: number;
   /** Size the header claims; the content's own length when absent. */
   readonly claimedSize?: number;

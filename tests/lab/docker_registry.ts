@@ -29,6 +29,7 @@ export type DockerRegistryAuth =
 export interface DockerRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
+  /** `http://127.0.0.1:PORT`. */
   readonly origin: string;
   /** The token server that signs for it, where it asks for tokens. */
   readonly tokenServer: TokenServer | undefined;

@@ -17,13 +17,17 @@ export type AnswerEnding =
 
 /** One request as it arrived. */
 export interface RecordedRequest {
+  /** As sent, upper case. */
   readonly method: string;
   /** As on the request line: path with query, or a whole URL when the client took the server for a proxy. */
   readonly target: string;
   /** Path without query, not percent-decoded. */
   readonly path: string;
+  /** Decoded parameters. */
   readonly query: URLSearchParams;
+  /** Repeated fields are joined by `, `. */
   readonly headers: Headers;
+  /** The whole body, after chunked framing. */
   readonly body: Uint8Array<ArrayBuffer>;
   /** Milliseconds since the Unix epoch at which it had been read. */
   readonly at: number;

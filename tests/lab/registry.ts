@@ -34,6 +34,7 @@ export type RegistryAuth =
 export interface RegistryOptions {
   /** Open when absent. */
   readonly auth?: RegistryAuth;
+  /** Plain HTTP when absent. */
   readonly tls?: LabTls;
   /** False: no referrers API, `put` writes the fallback tag instead. */
   readonly referrersApi?: boolean;

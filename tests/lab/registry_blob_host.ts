@@ -12,6 +12,7 @@ import { errorReply } from "./registry_reply.ts";
 
 /** What {@linkcode startBlobHost} starts. */
 export interface BlobHostOptions {
+  /** Plain HTTP when absent. */
   readonly tls?: LabTls;
   /** Its own access rule, for a host that challenges after the redirect; open when absent. */
   readonly access?: AccessRule;

@@ -12,7 +12,6 @@ import {
   ExtendedKeyUsageExtension,
   PemConverter,
   SubjectAlternativeNameExtension,
-  type X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
 
@@ -27,9 +26,13 @@ export const KEY_ALGORITHMS = {
   },
 } as const;
 
+const AUTHORITY_NAME = "Lab authority";
+
 /** A certificate with its key, both as PEM. */
 export interface CertifiedKey {
+  /** PEM. */
   readonly certificate: string;
+  /** PKCS #8, PEM. */
   readonly key: string;
 }
 
@@ -45,12 +48,12 @@ export interface Authority {
 
 /** Makes an authority. */
 export async function makeAuthority(): Promise<Authority> {
-  const { certificate, keys } = await makeSelfSigned("Lab authority", "ES256");
+  const { certificate, keys } = await makeSelfSigned(AUTHORITY_NAME, "ES256");
   const issue = async (commonName: string, use: ExtendedKeyUsage): Promise<CertifiedKey> => {
     const leafKeys = await generateKeys("ES256");
     const leaf = await X509CertificateGenerator.create({
       subject: `CN=${commonName}`,
-      issuer: certificate.subject,
+      issuer: `CN=${AUTHORITY_NAME}`,
       publicKey: leafKeys.publicKey,
       signingKey: keys.privateKey,
       signingAlgorithm: KEY_ALGORITHMS.ES256,
@@ -69,17 +72,27 @@ export async function makeAuthority(): Promise<Authority> {
     return { certificate: leaf.toString("pem"), key: PemConverter.encode(key, "PRIVATE KEY") };
   };
   return {
-    certificate: certificate.toString("pem"),
+    certificate,
     issueServer: () => issue("localhost", ExtendedKeyUsage.serverAuth),
     issueClient: (commonName) => issue(commonName, ExtendedKeyUsage.clientAuth),
   };
 }
 
-/** A self-signed certificate and its key pair. */
+/** A certificate that vouches for itself. */
+export interface SelfSigned {
+  /** PEM. */
+  readonly certificate: string;
+  /** The same in DER. */
+  readonly der: Uint8Array<ArrayBuffer>;
+  /** Both keys, exportable. */
+  readonly keys: CryptoKeyPair;
+}
+
+/** Makes a self-signed certificate and its key pair. */
 export async function makeSelfSigned(
   commonName: string,
   algorithm: keyof typeof KEY_ALGORITHMS,
-): Promise<{ certificate: X509Certificate; keys: CryptoKeyPair }> {
+): Promise<SelfSigned> {
   const keys = await generateKeys(algorithm);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: `CN=${commonName}`,
@@ -88,7 +101,7 @@ export async function makeSelfSigned(
     ...validity(),
     extensions: [new BasicConstraintsExtension(true, undefined, true)],
   });
-  return { certificate, keys };
+  return { certificate: certificate.toString("pem"), der: new Uint8Array(certificate.rawData), keys };
 }
 
 async function generateKeys(algorithm: keyof typeof KEY_ALGORITHMS): Promise<CryptoKeyPair> {

@@ -16,6 +16,7 @@ export type FaultAction = (reply: Reply, request: RecordedRequest) => Reply;
 export interface FaultRule {
   /** Sees the honest answer too, so that a fault can spare the 401 that opens an exchange. */
   readonly match: (request: RecordedRequest, reply: Reply) => boolean;
+  /** What becomes of the answer. */
   readonly action: FaultAction;
   /** How many matches it befalls; all when absent. */
   readonly times?: number;

@@ -25,7 +25,9 @@ export interface LabTls {
 
 /** What {@linkcode startHttpServer} serves. */
 export interface HttpServerOptions {
+  /** Gives the honest answer; one that throws is a 500. */
   readonly handler: (request: RecordedRequest) => Reply | Promise<Reply>;
+  /** Plain HTTP when absent. */
   readonly tls?: LabTls;
 }
 

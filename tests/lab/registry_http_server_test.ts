@@ -74,6 +74,13 @@ Deno.test("startHttpServer: one connection carries many requests", async () => {
   assertEquals(server.connections, 1);
 });
 
+Deno.test("startHttpServer: it can be named as a proxy, and writes down what was asked of it", async () => {
+  await using server = await startHttpServer({ handler: ({ path }) => jsonReply(200, path) });
+  using client = Deno.createHttpClient({ proxy: { url: server.origin } });
+  assertEquals(await (await fetch("http://registry.invalid/v2/", { client })).json(), "/v2/");
+  assertEquals(server.requests.map((one) => one.target), ["http://registry.invalid/v2/"]);
+});
+
 Deno.test("startHttpServer: a handler that fails is a 500 and is written down", async () => {
   await using server = await startHttpServer({
     handler: () => {

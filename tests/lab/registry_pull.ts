@@ -12,7 +12,9 @@ import type { Repository } from "./registry_store.ts";
 
 /** A request path under `/v2/<repository>/`. */
 export interface RegistryPath {
+  /** Name with all its components. */
   readonly repository: string;
+  /** Which part of the API. */
   readonly kind: "manifests" | "blobs" | "tags" | "referrers";
   /** Tag, digest, `list`, or what stands after `blobs/`, such as `uploads/ID`. */
   readonly rest: string;

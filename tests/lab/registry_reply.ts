@@ -21,12 +21,15 @@ export interface Delivery {
 
 /** One answer. Without a Content-Length header, the true one is written, or chunked framing for a generated body. */
 export interface Reply {
+  /** Status code; the reason phrase is always the same. */
   readonly status: number;
+  /** As they are written, before framing headers are added. */
   readonly headers: HeaderList;
   /** Bytes, or a generator for bodies too large to hold. */
   readonly body: Uint8Array | Iterable<Uint8Array>;
   /** The whole content, where the body is only the asked range of it. */
   readonly whole?: Uint8Array;
+  /** Whole and at once when absent. */
   readonly delivery?: Delivery;
 }
 

@@ -8,8 +8,11 @@ const SKOPEO_PROGRAM = "/usr/bin/skopeo";
 
 /** What a run of skopeo gave. */
 export interface SkopeoRun {
+  /** Whether it left with 0. */
   readonly ok: boolean;
+  /** All it printed. */
   readonly stdout: string;
+  /** All it complained of. */
   readonly stderr: string;
 }
 
@@ -44,6 +47,7 @@ export async function skopeo(...args: readonly string[]): Promise<SkopeoRun> {
 export interface LayoutCopy {
   /** Directory that `writeOciLayout` wrote. */
   readonly directory: string;
+  /** Tag in the layout. */
   readonly tag: string;
   /** `HOST/REPOSITORY:TAG`. */
   readonly destination: string;

@@ -9,17 +9,25 @@ import type { OciImage } from "../builders/oci_image.ts";
 
 /** A manifest or index as it was pushed. */
 export interface StoredManifest {
+  /** The digest it is served under. */
   readonly digest: string;
+  /** The Content-Type it is served with. */
   readonly mediaType: string;
+  /** As pushed. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** An entry of a referrers index (distribution-spec, "Listing Referrers"). */
 export interface Referrer {
+  /** Type of the referring manifest. */
   readonly mediaType: string;
+  /** Digest of the referring manifest. */
   readonly digest: string;
+  /** Bytes of the referring manifest. */
   readonly size: number;
+  /** Its artifactType, else its config's media type. */
   readonly artifactType?: string;
+  /** Its annotations, unchanged. */
   readonly annotations?: unknown;
 }
 
@@ -27,7 +35,9 @@ const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 
 /** One repository. */
 export class Repository {
+  /** Content by digest. */
   readonly blobs = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** Manifests and indexes by digest. */
   readonly manifests = new Map<string, StoredManifest>();
   /** Tag to digest. */
   readonly tags = new Map<string, string>();

@@ -12,19 +12,25 @@ import { jsonReply, type Reply } from "./registry_reply.ts";
 
 /** One thing a token allows, such as `pull` on `team/app`. */
 export interface TokenGrant {
+  /** Name of the repository. */
   readonly repository: string;
+  /** `pull`, `push`. */
   readonly actions: readonly string[];
 }
 
 /** A token that was issued. */
 export interface IssuedToken {
+  /** The text clients show. */
   readonly token: string;
   /** `undefined` for an anonymous client. */
   readonly user: string | undefined;
+  /** All that it allows. */
   readonly grants: readonly TokenGrant[];
+  /** How it was asked for. */
   readonly via: "GET" | "POST";
   /** Milliseconds since the Unix epoch. */
   readonly expiresAt: number;
+  /** True once it is no longer accepted. */
   revoked: boolean;
 }
 
@@ -53,6 +59,7 @@ export interface TokenIssuerOptions {
   readonly postStatus?: number;
   /** Changes the answer, for instance its `expires_in` and `issued_at`. */
   readonly edit?: (document: Record<string, unknown>) => unknown;
+  /** Opaque tokens when absent. */
   readonly sign?: TokenSigner;
 }
 
@@ -65,6 +72,7 @@ export class TokenIssuer {
   readonly #options: TokenIssuerOptions;
   readonly #identities: Map<string, string>;
 
+  /** Nothing is issued yet. */
   constructor(options: TokenIssuerOptions) {
     this.service = options.service ?? "lab-registry";
     this.#options = options;
@@ -189,7 +197,9 @@ export class TokenIssuer {
 
 /** A user name with its password. */
 export interface Credentials {
+  /** Name of the user. */
   readonly user: string;
+  /** In the clear: they are all made up. */
   readonly password: string;
 }
 

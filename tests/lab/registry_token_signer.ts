@@ -11,6 +11,7 @@ import type { TokenSigner } from "./registry_token_issuer.ts";
 
 /** How tokens are signed. */
 export interface TokenSignerOptions {
+  /** `ES256` when absent. */
   readonly algorithm?: keyof typeof KEY_ALGORITHMS;
   /** How the token names its key: by the whole certificate, or by the key's libtrust fingerprint. */
   readonly keyHeader?: "x5c" | "kid";
@@ -18,6 +19,7 @@ export interface TokenSignerOptions {
 
 /** A key to sign tokens with, and what the registry must be told of it. */
 export interface TokenSigningKey {
+  /** For the token server. */
   readonly sign: TokenSigner;
   /** The `iss` claim. */
   readonly issuer: string;
@@ -29,9 +31,9 @@ export interface TokenSigningKey {
 export async function makeTokenSigningKey(options: TokenSignerOptions = {}): Promise<TokenSigningKey> {
   const { algorithm = "ES256", keyHeader = "x5c" } = options;
   const issuer = "Lab token server";
-  const { certificate, keys } = await makeSelfSigned(issuer, algorithm);
+  const { certificate, der, keys } = await makeSelfSigned(issuer, algorithm);
   const keyName = keyHeader === "x5c"
-    ? { x5c: [new Uint8Array(certificate.rawData).toBase64()] }
+    ? { x5c: [der.toBase64()] }
     : { kid: await fingerprint(keys.publicKey) };
   const sign: TokenSigner = async ({ user, service, grants, lifetimeSeconds }) => {
     const now = Math.floor(Date.now() / 1000);
@@ -50,7 +52,7 @@ export async function makeTokenSigningKey(options: TokenSignerOptions = {}): Pro
     const signature = await crypto.subtle.sign(KEY_ALGORITHMS[algorithm], keys.privateKey, bytes);
     return `${head}.${new Uint8Array(signature).toBase64({ alphabet: "base64url", omitPadding: true })}`;
   };
-  return { sign, issuer, certificate: certificate.toString("pem") };
+  return { sign, issuer, certificate };
 }
 
 function base64url(document: unknown): string {

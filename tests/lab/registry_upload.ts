@@ -13,6 +13,7 @@ import type { OciImage } from "../builders/oci_image.ts";
 export interface UploadTarget {
   /** `http://127.0.0.1:PORT`. */
   readonly origin: string;
+  /** Name of the repository. */
   readonly repository: string;
   /** Names the top manifest; without it the image has its digest only. */
   readonly tag?: string;

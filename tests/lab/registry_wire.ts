@@ -125,8 +125,11 @@ async function readBody(headers: Headers, source: ByteSource): Promise<Uint8Arra
 
 /** Where an answer goes. */
 export interface Exchange {
+  /** Written to only. */
   readonly socket: Socket;
+  /** Read from only. */
   readonly source: ByteSource;
+  /** What is answered; its record is kept up to date. */
   readonly request: RecordedRequest;
   /** Aborted when the server stops. */
   readonly signal: AbortSignal;

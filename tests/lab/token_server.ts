@@ -10,6 +10,7 @@ import { TokenIssuer, type TokenIssuerOptions } from "./registry_token_issuer.ts
 
 /** What {@linkcode startTokenServer} serves. */
 export interface TokenServerOptions extends TokenIssuerOptions {
+  /** Plain HTTP when absent. */
   readonly tls?: LabTls;
 }
 
@@ -17,6 +18,7 @@ export interface TokenServerOptions extends TokenIssuerOptions {
 export interface TokenServer extends LabHttpServer {
   /** The address challenges should name. */
   readonly realm: string;
+  /** Counts, checks and revokes the tokens. */
   readonly issuer: TokenIssuer;
 }
 
