@@ -182,7 +182,9 @@ const systemFiles: Files = {
   async makeDirectory(path) {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
   },
-  makeTempDirectory: () => Deno.makeTempDir({ prefix: "flashjob-" }),
+  overwrite: (path, text) => Deno.writeTextFile(path, text, { create: false }),
+  makeTempDirectory: (parent) =>
+    Deno.makeTempDir({ prefix: "flashjob-", ...(parent === undefined ? {} : { dir: parent }) }),
   rename: (from, to) => Deno.rename(from, to),
   async remove(path) {
     try {

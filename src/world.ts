@@ -152,10 +152,12 @@ export interface Files {
   open(path: string): Promise<FileHandle>;
   /** Creates a file nobody else may read (0600); rejects when the path exists. */
   createPrivate(path: string): Promise<FileHandle>;
+  /** Replaces the content of an existing file; rejects when nothing is there. */
+  overwrite(path: string, text: string): Promise<void>;
   /** Makes a directory and its parents, private (0700) where they are new. */
   makeDirectory(path: string): Promise<void>;
-  /** Makes a private temporary directory with a name of the system's choosing. */
-  makeTempDirectory(): Promise<string>;
+  /** Makes a private temporary directory with a name of the system's choosing, in `parent` if it is given. */
+  makeTempDirectory(parent?: string): Promise<string>;
   /** Atomic within one file system; replaces what is at `to`. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file or a directory with all it holds; nothing there is not an error. */

@@ -9,6 +9,8 @@ const STORY = new Set([
   "src/flash_job.ts",
   "src/pull_firmware.ts",
   "src/deliver_update.ts",
+  "src/identify_device.ts",
+  "src/confirm_update.ts",
   "src/check_firmware.ts",
   "src/check_signature.ts",
   "src/job_ending.ts",
@@ -21,7 +23,7 @@ const CONFIG_PARSERS = new Set([
   "src/device/device_address.ts",
   "src/device/update_request.ts",
   "src/image/image_policy.ts",
-  "src/image/device_name.ts",
+  "src/image/secure_boot_key.ts",
 ]);
 
 /** The only files that may name the runtime. */

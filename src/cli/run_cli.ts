@@ -3,7 +3,7 @@ import { ConfigError } from "../job/job_config.ts";
 import { OUTCOMES } from "../job/job_outcome.ts";
 import { type Environment, Faults, parseChoice, Settings } from "../job/option.ts";
 import { OUTPUT_OPTIONS } from "../job/job_options.ts";
-import { openLog } from "../report/log_sink.ts";
+import { type LogOptions, openLog } from "../report/log_sink.ts";
 import { Screen, type TextOutput } from "../report/screen.ts";
 import type { Log, World } from "../world.ts";
 import { parseArguments } from "./arguments.ts";
@@ -67,10 +67,15 @@ export async function runCli(process: Process): Promise<number> {
   const output = new Faults();
   const level = output.collect(
     settings.find("log-level"),
-    parseChoice(["debug", "info", "warning", "error"]),
+    parseChoice<LogOptions["level"]>(["debug", "info", "warning", "error"]),
   );
-  const format = output.collect(settings.find("log-format"), parseChoice(["text", "json"]));
-  output.collect(settings.find("output"), parseChoice(["text", "json"]));
+  const format = output.collect(
+    settings.find("log-format"),
+    parseChoice<LogOptions["format"]>(["text", "json"]),
+  );
+  if (typeof flags["output"] === "string") {
+    output.collect(settings.find("output"), parseChoice(["text", "json"]));
+  }
   const all = [...faults, ...positionalFaults(command, positionals), ...output.messages];
   if (all.length > 0) return usageFault(new ConfigError(all).message);
 

@@ -1,4 +1,5 @@
 import { type ImageRefusalCode, imageRefusalCodes } from "../image/image_policy.ts";
+import { parseKeyDigest } from "../image/secure_boot_key.ts";
 import { type Faults, parseSize, type Setting, type Settings } from "./option.ts";
 
 /** What makes an image unfit to be sent, as far as the user decides it. */
@@ -10,8 +11,8 @@ export interface CheckSettings {
   readonly requireSecureBootSignature: boolean;
   /** Lower-case hex SHA-256 digests, as burned into the devices. */
   readonly trustedKeyDigests: readonly string[];
-  /** PEM file with the public key of Secure Boot v1 signatures. */
-  readonly secureBootV1Key: string | undefined;
+  /** Files with trusted Secure Boot keys: PEM, or a raw key or digest. */
+  readonly trustedKeyFiles: readonly string[];
   readonly minSecureVersion: number | undefined;
 }
 
@@ -25,8 +26,8 @@ export function readCheckSettings(settings: Settings, faults: Faults): CheckSett
     forced: new Set(all("force-image", parseRefusalCode)),
     maxImageSize: faults.collect(settings.find("max-image-size"), parseSize),
     requireSecureBootSignature: settings.on("require-secure-boot-signature"),
-    trustedKeyDigests: all("secure-boot-key-digest", parseKeyDigest),
-    secureBootV1Key: settings.text("secure-boot-v1-key"),
+    trustedKeyDigests: all("secure-boot-key-digest", parseDigestOfKey),
+    trustedKeyFiles: settings.list("secure-boot-key").map((setting) => setting.value),
     minSecureVersion: faults.collect(settings.find("min-secure-version"), parseSecureVersion),
   };
 }
@@ -37,10 +38,9 @@ function parseRefusalCode(text: string): ImageRefusalCode {
   throw new SyntaxError(`Cannot override finding '${text}': wanted one of ${imageRefusalCodes.join(", ")}`);
 }
 
-function parseKeyDigest(text: string): string {
-  const hex = text.toLowerCase().replace(/^sha256:|^0x/, "").replaceAll(/[\s:]/g, "");
-  // The ESP32-C2 burns only the first 16 bytes of the digest.
-  if (/^([0-9a-f]{64}|[0-9a-f]{32})$/.test(hex)) return hex;
+function parseDigestOfKey(text: string): string {
+  const digest = parseKeyDigest(text);
+  if (digest !== undefined) return digest;
   throw new SyntaxError(
     `Cannot use '${text}' as a key digest: wanted 64 hexadecimal digits (32 for the ESP32-C2)`,
   );

@@ -1,10 +1,11 @@
 import { type DeviceAddress, isLoopback, parseDeviceAddress } from "../device/device_address.ts";
 import { isDottedIpv4 } from "../device/update_request.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
-import type { RegistrySettings } from "../registry/registry_client.ts";
 import { type CheckSettings, readCheckSettings } from "./check_config.ts";
 import { Faults, parseChoice, parseDuration, parsePort, type Settings } from "./option.ts";
+import type { SignatureFlags } from "../signature/signature_rule.ts";
 import { type PullSettings, readPullSettings } from "./pull_config.ts";
+import { readSignatureFlags } from "./signature_config.ts";
 
 /** Which program the device will dial. */
 export type AgentChoice =
@@ -21,6 +22,7 @@ export interface JobConfig {
   readonly firmware: ImageReference;
   readonly pull: PullSettings;
   readonly check: CheckSettings;
+  readonly signature: SignatureFlags;
   readonly host: DeviceAddress;
   readonly agent: AgentChoice;
   /** Dotted IPv4; `undefined`: the local address that routes to the device. */
@@ -106,6 +108,7 @@ export function readJobConfig(settings: Settings, password: string | undefined):
     ),
     pull,
     check: readCheckSettings(settings, faults),
+    signature: readSignatureFlags(settings),
     host: need(host, hostSetting === undefined ? missing("device address", "--host", "HOST_ENDPOINT") : ""),
     agent: readAgentChoice(settings),
     agentIp,
@@ -138,9 +141,6 @@ export function readJobConfig(settings: Settings, password: string | undefined):
   if (faults.messages.length > 0) throw new ConfigError(faults.messages);
   return config;
 }
-
-/** The registry settings of a job, typed by the room that uses them. */
-export type { RegistrySettings };
 
 function missing(what: string, flag: string, variable: string): string {
   return `No ${what} is given: wanted ${flag} or ${variable}`;

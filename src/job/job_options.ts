@@ -71,7 +71,7 @@ export const REGISTRY_OPTIONS: readonly Option[] = [
     "SIZE",
     "most bytes a layer may unpack to",
     ["MAX_FIRMWARE_SIZE"],
-    "1GiB",
+    "512MiB",
   ),
   value("registry-idle-timeout", REGISTRY, "TIME", "longest silence of a registry before it is asked again", [
     "REGISTRY_IDLE_TIMEOUT",
@@ -98,9 +98,7 @@ export const CHECK_OPTIONS: readonly Option[] = [
   list("secure-boot-key-digest", IMAGE, "HEX", "trusted Secure Boot key digest, as burned into the device", [
     "SECURE_BOOT_KEY_DIGEST",
   ]),
-  value("secure-boot-v1-key", IMAGE, "PEM", "public key of Secure Boot v1 signatures", [
-    "SECURE_BOOT_V1_KEY",
-  ]),
+  list("secure-boot-key", IMAGE, "FILE", "trusted Secure Boot public key, v1 or v2", ["SECURE_BOOT_KEY"]),
   value("min-secure-version", IMAGE, "N", "refuse images with a lower anti-rollback version", [
     "MIN_SECURE_VERSION",
   ]),
@@ -125,6 +123,9 @@ export const SIGNATURE_OPTIONS: readonly Option[] = [
   value("trusted-root", SIGNATURE, "JSON", "keyless: the Sigstore trusted root", ["TRUSTED_ROOT"]),
   list("signature-annotation", SIGNATURE, "KEY=VALUE", "annotation that the signature must carry", [
     "SIGNATURE_ANNOTATION",
+  ]),
+  list("signed-as", SIGNATURE, "REPOSITORY", "another repository that the signature may name; * is any", [
+    "SIGNED_AS",
   ]),
   value("signature-policy", SIGNATURE, "JSON", "policy file with rules by repository prefix", [
     "SIGNATURE_POLICY",

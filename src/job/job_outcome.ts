@@ -13,7 +13,8 @@ export interface OutcomeRow {
 
 /**
  * Every way a job can end. This is the only place where an exit number stands; the README's table is this one.
- * 0 is given only to endings after which the device runs the image.
+ * 0 is given to `updated` only when the device was seen to run the image; the other endings with 0 say in their name
+ * that they claim less.
  */
 export const OUTCOMES = {
   "updated": row(0, "The device runs the new firmware", ""),
@@ -153,6 +154,36 @@ export const OUTCOMES = {
 
 /** The name of an ending. */
 export type Outcome = keyof typeof OUTCOMES;
+
+/** With `image-refused`, the exit code tells which finding of the image check it was. */
+export const REFUSAL_EXITS: Readonly<Record<ImageRefusalCode, number>> = {
+  "empty": 41,
+  "elf": 42,
+  "uf2": 43,
+  "intel-hex": 44,
+  "archive": 45,
+  "text-page": 46,
+  "partition-table": 47,
+  "delta-patch": 48,
+  "encrypted": 49,
+  "compressed": 50,
+  "mcuboot": 51,
+  "esp8266": 52,
+  "merged-image": 53,
+  "bootloader": 54,
+  "ram-image": 55,
+  "not-an-image": 56,
+  "wrong-chip": 57,
+  "malformed": 58,
+  "truncated": 59,
+  "checksum": 60,
+  "sha256": 61,
+  "too-large": 62,
+  "signature-corrupt": 63,
+  "signature-missing": 64,
+  "signature-untrusted": 65,
+  "secure-version": 66,
+};
 
 /** A failure whose ending is known where it is thrown. */
 export class JobFailure extends CodedError<Outcome> {

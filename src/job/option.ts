@@ -153,7 +153,9 @@ export function parseSize(text: string): number {
 }
 
 /** Reads one of a few words. Throws `SyntaxError` that lists them. */
-export function parseChoice<Choice extends string>(choices: readonly Choice[]): (text: string) => Choice {
+export function parseChoice<const Choice extends string>(
+  choices: readonly Choice[],
+): (text: string) => Choice {
   return (text) => {
     const choice = choices.find((candidate) => candidate === text.toLowerCase());
     if (choice !== undefined) return choice;

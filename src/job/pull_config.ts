@@ -1,5 +1,5 @@
 import { type Digest, parseDigest } from "../registry/digest.ts";
-import type { RegistrySettings } from "../registry/registry_client.ts";
+import type { RegistrySettings } from "../registry/registry_settings.ts";
 import { type Faults, parseDuration, parseSize, type Settings } from "./option.ts";
 
 /** What to take from an image, and how its registry is reached. */

@@ -1,0 +1,110 @@
+import { inspectImage } from "./image/esp_image.ts";
+import { readTrustedKey } from "./image/secure_boot_key.ts";
+import type { ImageInspection } from "./image/image_inspection.ts";
+import { judgeImage } from "./image/image_policy.ts";
+import { parseDeviceName } from "./image/device_name.ts";
+import { compare, tryParse } from "@std/semver";
+import { JobFailure } from "./job/job_outcome.ts";
+import type { CheckSettings } from "./job/check_config.ts";
+import type { World } from "./world.ts";
+
+/** Largest key file that is believable: RSA-4096 takes 800 bytes as PEM. */
+const MAX_KEY_BYTES = 16_384;
+
+/** A file and what it turned out to be. */
+export interface InspectedFirmware {
+  /** What the file is, with all it says of itself. */
+  readonly inspection: ImageInspection;
+  /** Hexadecimal digests of the trusted Secure Boot keys, those of key files included. */
+  readonly trustedKeyDigests: readonly string[];
+}
+
+/** Reads the whole file once and tells what it is. Throws `ImageError` when a key file cannot be used. */
+export async function inspectFirmware(
+  path: string,
+  check: CheckSettings,
+  world: World,
+  signal: AbortSignal,
+): Promise<InspectedFirmware> {
+  const keys = await Promise.all(
+    check.trustedKeyFiles.map(async (name) => readTrustedKey(await readKey(name, world))),
+  );
+  using file = await world.files.open(path);
+  const source = {
+    size: await file.size(),
+    readAt: (offset: number, into: Uint8Array) => file.readAt(offset, into),
+  };
+  return {
+    inspection: await inspectImage(source, { signal, keys }),
+    trustedKeyDigests: [...check.trustedKeyDigests, ...keys.map((key) => key.digest)],
+  };
+}
+
+async function readKey(path: string, world: World): Promise<Uint8Array> {
+  using file = await world.files.open(path);
+  const bytes = new Uint8Array(MAX_KEY_BYTES);
+  return bytes.subarray(0, await file.readAt(0, bytes));
+}
+
+/** What the image is compared with. */
+export interface Expectations {
+  /** `--device`, normalised. */
+  readonly device: string;
+  /** What `/info` says, when it says it. */
+  readonly reportedDevice: string | undefined;
+}
+
+/**
+ * Refuses an image that this device cannot run, before the device is disturbed.
+ *
+ * Throws {@linkcode JobFailure} `image-refused` with the first finding that was not overridden; warnings and overridden
+ * findings go to `warn`.
+ */
+export function demandFitImage(
+  { inspection, trustedKeyDigests }: InspectedFirmware,
+  check: CheckSettings,
+  expected: Expectations,
+  warn: (message: string) => void,
+): void {
+  const judgement = judgeImage(inspection, {
+    device: expected.device,
+    ...(expected.reportedDevice === undefined ? {} : { reportedDevice: expected.reportedDevice }),
+    ...(check.maxImageSize === undefined ? {} : { maxImageSize: check.maxImageSize }),
+    requireSecureBootSignature: check.requireSecureBootSignature,
+    trustedKeyDigests,
+    ...(check.minSecureVersion === undefined ? {} : { minSecureVersion: check.minSecureVersion }),
+    forced: check.forced,
+  });
+  for (const warning of judgement.warnings) warn(warning.message);
+  for (const finding of judgement.overridden) {
+    warn(`Overridden by --force-image ${finding.code}: ${finding.message}`);
+  }
+  const [first, ...others] = judgement.refusals;
+  if (first === undefined) return;
+  for (const other of others) warn(`Also: ${other.message}`);
+  throw new JobFailure("image-refused", `${first.message} [--force-image ${first.code} overrides this]`, {
+    refusal: first.code,
+  });
+}
+
+/** True when two names mean the same kind of device: memory variants are the same chip. */
+export function isSameDevice(left: string, right: string): boolean {
+  const [one, other] = [parseDeviceName(left), parseDeviceName(right)];
+  if (one === undefined || other === undefined) return plain(left) === plain(right);
+  return one.chip === other.chip;
+}
+
+/** True when both are semantic versions and `next` is older than `current`. */
+export function isDowngrade(current: string, next: string): boolean {
+  const [from, to] = [current, next].map((version) => tryParse(version.replace(/^v(?=\d)/i, "")));
+  return from !== undefined && to !== undefined && compare(to, from) < 0;
+}
+
+/** The version in the application descriptor, when there is one. */
+export function imageVersion(inspection: ImageInspection): string | undefined {
+  return inspection.kind === "application" ? inspection.descriptor?.version || undefined : undefined;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_\s]/g, "");
+}

@@ -1,0 +1,100 @@
+import type { Descriptor } from "./registry/descriptor.ts";
+import { parseDigest } from "./registry/digest.ts";
+import type { ImageReference } from "./registry/reference.ts";
+import type { ResolvedImage } from "./registry/image_resolver.ts";
+import type { RegistryClient } from "./registry/registry_client.ts";
+import { RegistryError } from "./registry/registry_error.ts";
+import type { SignatureFlags } from "./signature/signature_rule.ts";
+import type { BlobDescriptor, SignatureSource } from "./signature/signature_source.ts";
+import type { World } from "./world.ts";
+
+/** What the check needs. */
+export interface SignatureContext {
+  /** Holds the image and its signatures. */
+  readonly registry: RegistryClient;
+  /** The effects. */
+  readonly world: World;
+  /** Ends the check. */
+  readonly signal: AbortSignal;
+  /** Told when an unsigned image is let through although somebody is trusted to sign. */
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Applies the signature policy to an image; resolves to a sentence for the report.
+ *
+ * The signature room is loaded only when a policy asks for it: a job without one pays nothing. Throws its
+ * `SignatureError`, or the registry's errors.
+ */
+export async function demandSignature(
+  image: ResolvedImage,
+  flags: SignatureFlags,
+  context: SignatureContext,
+): Promise<string> {
+  if (!asksForCheck(flags)) return "not checked";
+  const { loadSignaturePolicy } = await import("./signature/load_policy.ts");
+  const { verifySignatures } = await import("./signature/verify_signatures.ts");
+  const repository = `${image.reference.registry}/${image.reference.repository}`;
+  const policy = await loadSignaturePolicy(flags, repository, context.world.files);
+  const report = await verifySignatures(
+    {
+      reference: repository,
+      manifestDigest: image.manifest.digest,
+      ...(image.index === undefined ? {} : { indexDigest: image.index.digest }),
+    },
+    policy,
+    { source: signatureSource(image.reference, context.registry), signal: context.signal },
+  );
+  const log = context.world.log.room("signature");
+  if (report.state === "unsigned") context.warn(report.summary);
+  else log.info(report.summary);
+  return report.summary;
+}
+
+/** With the defaults nothing is loaded and nothing is asked. */
+function asksForCheck(flags: SignatureFlags): boolean {
+  if (flags.mode === "off") return false;
+  return flags.mode === "require" || Object.keys(flags).some((name) => name !== "mode");
+}
+
+/** The image's repository as the signature room wants it. */
+function signatureSource(reference: ImageReference, registry: RegistryClient): SignatureSource {
+  const { registry: host, repository } = reference;
+  const named = (name: string): ImageReference => {
+    return name.includes(":")
+      ? { registry: host, repository, digest: parseDigest(name) }
+      : { registry: host, repository, tag: name };
+  };
+  return {
+    async manifest(name, signal) {
+      try {
+        return await registry.fetchManifest(named(name), { signal });
+      } catch (error) {
+        if (error instanceof RegistryError && error.code === "not-found") return undefined;
+        throw error;
+      }
+    },
+    blob: (descriptor, limit, signal) =>
+      wholeBlob(registry, named(descriptor.digest), descriptor, { limit, signal }),
+    referrers: (digest, signal) => registry.listReferrers(named(digest), { signal }),
+  };
+}
+
+async function wholeBlob(
+  registry: RegistryClient,
+  reference: ImageReference,
+  descriptor: BlobDescriptor,
+  bounds: { readonly limit: number; readonly signal: AbortSignal },
+): Promise<Uint8Array> {
+  if (descriptor.size > bounds.limit) {
+    throw new RegistryError(
+      "limit",
+      `Cannot read blob '${descriptor.digest}': it has ${descriptor.size} bytes, wanted at most ${bounds.limit}`,
+    );
+  }
+  const blob: Descriptor = { ...descriptor, digest: parseDigest(descriptor.digest), annotations: {} };
+  // The stream ends after descriptor.size bytes or fails, so this buffer is bounded by the limit above.
+  return new Uint8Array(
+    await new Response(registry.openBlob(reference, blob, { signal: bounds.signal })).arrayBuffer(),
+  );
+}

@@ -1,0 +1,69 @@
+import { flashJob } from "../flash_job.ts";
+import { ConfigError, type JobConfig, readJobConfig } from "../job/job_config.ts";
+import { FLASH_OPTIONS } from "../job/job_options.ts";
+import { JobRecord } from "../job/job_record.ts";
+import { Settings } from "../job/option.ts";
+import { endingOf } from "../job_ending.ts";
+import { finalLine, type JobReport, terminationMessage } from "../report/job_report.ts";
+import type { Progress } from "../report/progress.ts";
+import type { Command, CommandContext } from "./command.ts";
+
+/** `flashjob flash`: the whole job. */
+export const flashCommand: Command = {
+  name: "flash",
+  summary: "Update one device and prove it (the default)",
+  usage: "[flags]",
+  about:
+    "Every flag has a variable, and flags win. A pod of the FlashJob operator needs no flags at all:\n\n" +
+    "  FIRMWARE=registry.example.org/team/thermo:1.1 DEVICE=esp32s3 HOST_ENDPOINT=192.168.11.20 \\\n" +
+    "  EXTERNAL_IP=192.168.11.2 DICE_AUTH_URL=http://attestation:8000 flashjob\n\n" +
+    "At a desk, look before you leap with --dry-run. Exit code 0 means done; README.md lists the others.",
+  options: FLASH_OPTIONS,
+  positionals: [],
+  async run(context) {
+    const settings = new Settings(FLASH_OPTIONS, context.flags, context.environment);
+    const report = await runJob(context, settings);
+    context.screen.clear();
+    if (settings.text("output") === "json") {
+      context.print(JSON.stringify(report));
+      context.world.log[report.code === 0 ? "info" : "error"](finalLine(report));
+    } else context.print(finalLine(report));
+    await leaveTerminationMessage(context, settings.text("termination-log"), report);
+    return report.code;
+  },
+};
+
+async function runJob(context: CommandContext, settings: Settings): Promise<JobReport> {
+  const { world, screen, signal, self } = context;
+  let config: JobConfig;
+  try {
+    const password = settings.on("password-stdin")
+      ? (await context.readInput()).replace(/\r?\n$/, "")
+      : undefined;
+    config = readJobConfig(settings, password);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return new JobRecord(world.clock).report(endingOf(error));
+  }
+  const onProgress = (progress: Progress): void =>
+    screen.progress(progress, world.clock.now(), (line) => world.log.info(line));
+  return await flashJob(config, world, { signal, self, onProgress });
+}
+
+/** Kubernetes mounts the file where it wants a message; elsewhere there is none, and nobody wants one. */
+async function leaveTerminationMessage(
+  { world }: CommandContext,
+  path: string | undefined,
+  report: JobReport,
+): Promise<void> {
+  if (path === undefined) return;
+  try {
+    if ((await world.files.facts(path))?.isFile) {
+      await world.files.overwrite(path, terminationMessage(report));
+    }
+  } catch (error) {
+    world.log.warn(
+      `Cannot write the termination message '${path}': ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}

@@ -1,0 +1,132 @@
+import { ConfigError } from "../job/job_config.ts";
+import { OUTCOMES } from "../job/job_outcome.ts";
+import { Faults, type Option, parseChoice, parseDuration, parsePort, Settings } from "../job/option.ts";
+import { OUTPUT_OPTIONS } from "../job/job_options.ts";
+import { AGENT_OUTCOMES, endingOf } from "../job_ending.ts";
+import { type OtaAgentSettings, runOtaAgent } from "../ota_agent/ota_agent.ts";
+import type { Command } from "./command.ts";
+
+const AGENT = "Agent";
+
+const OPTIONS: readonly Option[] = [
+  text("firmware-file", "PATH", "the image to send", "NEW_FIRMWARE_PATH"),
+  text("attestation-url", "URL", "attestation server", "DICE_AUTH_URL"),
+  text("server-crt", "PEM", "certificate the device has pinned, or a chain issued by it", "SERVER_CRT_PATH"),
+  text("server-key", "PEM", "its key", "SERVER_KEY_PATH"),
+  text("listen", "ADDRESS", "local address to listen on", "AGENT_LISTEN", "0.0.0.0"),
+  text("port", "PORT", "port the device dials", "AGENT_PORT", "4433"),
+  text("dial-in-timeout", "TIME", "the device dials (it tries for 80 s)", "DIAL_IN_TIMEOUT", "90s"),
+  text("attestation-timeout", "TIME", "the attestation server's verdict", "ATTESTATION_TIMEOUT", "30s"),
+  text(
+    "transfer-idle-timeout",
+    "TIME",
+    "longest stand-still of the transfer",
+    "TRANSFER_IDLE_TIMEOUT",
+    "30s",
+  ),
+  text("timeout", "TIME", "the whole run", "AGENT_TIMEOUT", "10m"),
+  text(
+    "verify-identity",
+    "auto|require|off",
+    "must the peer be the expected device",
+    "VERIFY_IDENTITY",
+    "auto",
+  ),
+  text("expect-certificate", "SHA256", "fingerprint of the device's certificate"),
+  text("expect-address", "A.B.C.D", "the device's address"),
+  text("attested-ahead", "SHA256@MS", "certificate found genuine at this time (epoch milliseconds)"),
+];
+
+/** `flashjob agent`: the OTA agent alone, with the contract of the classic ota-agent. */
+export const otaAgentCommand: Command = {
+  name: "agent",
+  summary: "Be the OTA agent: attest the device that dials, send it one image",
+  usage: "[flags]",
+  about:
+    "Serves one device on port 4433 and ends: the four variables of the classic ota-agent are understood, and what\n" +
+    "happens is printed on standard output as one JSON object a line. Exit codes are those of `flashjob flash`.",
+  options: [...OPTIONS, ...OUTPUT_OPTIONS],
+  positionals: [],
+  async run(context) {
+    const settings = readAgentSettings(new Settings(OPTIONS, context.flags, context.environment));
+    const end = await runOtaAgent(settings, context.world, {
+      signal: context.signal,
+      onEvent: (event) => context.print(JSON.stringify(event)),
+    });
+    if (end.kind === "delivered") return OUTCOMES.updated.exit;
+    return OUTCOMES[
+      context.signal.aborted ? endingOf(context.signal.reason).outcome : AGENT_OUTCOMES[end.code]
+    ].exit;
+  },
+};
+
+/** Throws {@linkcode ConfigError} with all faults at once. */
+function readAgentSettings(settings: Settings): OtaAgentSettings {
+  const faults = new Faults();
+  const needed = (name: string, variable: string): string => {
+    const value = settings.text(name);
+    if (value === undefined) faults.add(`${variable} is not set: wanted --${name} or ${variable}`);
+    return value ?? "";
+  };
+  const duration = (name: string): number => faults.collect(settings.find(name), parseDuration) ?? 0;
+  const firmwarePath = needed("firmware-file", "NEW_FIRMWARE_PATH");
+  const attestation = needed("attestation-url", "DICE_AUTH_URL");
+  const attestationUrl = URL.parse(attestation);
+  if (attestation !== "" && !/^https?:$/.test(attestationUrl?.protocol ?? "")) {
+    faults.add(`Cannot use '${attestation}' as the attestation server: wanted http://host:port`);
+  }
+  const verifyIdentity = faults.collect(
+    settings.find("verify-identity"),
+    parseChoice(["auto", "require", "off"]),
+  );
+  const certificateSha256 = faults.collect(settings.find("expect-certificate"), parseFingerprint);
+  const address = settings.text("expect-address");
+  const attestedAhead = faults.collect(settings.find("attested-ahead"), parseAttestedAhead);
+  const result: OtaAgentSettings = {
+    firmwarePath,
+    attestationUrl: attestationUrl ?? new URL("http://localhost"),
+    certificatePath: needed("server-crt", "SERVER_CRT_PATH"),
+    keyPath: needed("server-key", "SERVER_KEY_PATH"),
+    hostname: settings.text("listen") ?? "0.0.0.0",
+    port: faults.collect(settings.find("port"), parsePort) ?? 0,
+    dialInTimeout: duration("dial-in-timeout"),
+    attestationTimeout: duration("attestation-timeout"),
+    transferIdleTimeout: duration("transfer-idle-timeout"),
+    timeout: duration("timeout"),
+    ...(verifyIdentity === "off" ? {} : {
+      expectedDevice: {
+        require: verifyIdentity === "require",
+        ...(certificateSha256 === undefined ? {} : { certificateSha256 }),
+        ...(address === undefined ? {} : { address }),
+      },
+    }),
+    ...(attestedAhead === undefined ? {} : { attestedAhead }),
+  };
+  if (faults.messages.length > 0) throw new ConfigError(faults.messages);
+  return result;
+}
+
+function parseFingerprint(value: string): string {
+  if (/^[0-9a-f]{64}$/i.test(value)) return value.toLowerCase();
+  throw new SyntaxError(`Cannot use '${value}' as a fingerprint: wanted 64 hexadecimal digits`);
+}
+
+function parseAttestedAhead(value: string): { certificateSha256: string; at: number } {
+  const [fingerprint, at] = value.split("@");
+  if (at === undefined || !/^\d{1,16}(\.\d+)?$/.test(at)) {
+    throw new SyntaxError(`Cannot use '${value}': wanted SHA256@MILLISECONDS`);
+  }
+  return { certificateSha256: parseFingerprint(fingerprint ?? ""), at: Number(at) };
+}
+
+function text(name: string, placeholder: string, help: string, variable?: string, fallback?: string): Option {
+  return {
+    name,
+    kind: "value",
+    group: AGENT,
+    placeholder,
+    help,
+    variables: variable === undefined ? [] : [variable],
+    ...(fallback === undefined ? {} : { fallback }),
+  };
+}

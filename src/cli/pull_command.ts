@@ -1,0 +1,118 @@
+import { dirname } from "node:path";
+import { ConfigError } from "../job/job_config.ts";
+import { OUTCOMES } from "../job/job_outcome.ts";
+import { IMAGE_OPTIONS, OUTPUT_OPTIONS, REGISTRY_OPTIONS } from "../job/job_options.ts";
+import { Faults, type Option, Settings } from "../job/option.ts";
+import { type PullSettings, readPullSettings } from "../job/pull_config.ts";
+import { endingOf } from "../job_ending.ts";
+import { fetchFirmwareFile, resolveFirmwareImage } from "../pull_firmware.ts";
+import { type ImageReference, parseReference } from "../registry/reference.ts";
+import { openRegistry } from "../registry/registry_client.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { printFailure } from "./print_failure.ts";
+
+/** `--output` names the file; `--output json` beside it chooses the form of the result, as in every command. */
+const OUTPUT: Option = {
+  name: "output",
+  kind: "list",
+  group: "What and where",
+  placeholder: "FILE|json",
+  help: "the file to write, once all of it is verified; json: print the result as JSON",
+};
+
+const OPTIONS: readonly Option[] = [
+  ...IMAGE_OPTIONS,
+  OUTPUT,
+  ...REGISTRY_OPTIONS,
+  ...OUTPUT_OPTIONS.filter((option) => option.name !== OUTPUT.name),
+];
+
+/** `flashjob pull`: the verified firmware as a file. */
+export const pullCommand: Command = {
+  name: "pull",
+  summary: "Pull the firmware of one device into a file, verified",
+  usage: "REFERENCE --device CHIP --output FILE [flags]",
+  about: "  flashjob pull registry.example.org/team/thermo:1.1 --device esp32s3 --output thermo.bin",
+  options: OPTIONS,
+  positionals: ["REFERENCE"],
+  async run(context) {
+    const request = await readRequest(context);
+    try {
+      return await pull(context, request);
+    } catch (error) {
+      return printFailure(
+        context,
+        endingOf(context.signal.aborted ? context.signal.reason : error),
+        request.asJson,
+      );
+    }
+  },
+};
+
+interface PullRequest {
+  readonly reference: ImageReference;
+  readonly settings: PullSettings;
+  readonly output: string;
+  readonly asJson: boolean;
+}
+
+async function readRequest(context: CommandContext): Promise<PullRequest> {
+  const settings = new Settings(OPTIONS, context.flags, context.environment);
+  const faults = new Faults();
+  const password = settings.on("password-stdin")
+    ? (await context.readInput()).replace(/\r?\n$/, "")
+    : undefined;
+  const reference = faults.collect({ value: context.args[0] ?? "", from: "REFERENCE" }, parseReference);
+  const pull = readPullSettings(settings, { password, registry: reference?.registry, faults });
+  const outputs = settings.list("output").map((setting) => setting.value);
+  const [output, ...more] = outputs.filter((value) => value !== "json" && value !== "text");
+  if (output === undefined) faults.add("No file is given: wanted --output FILE");
+  if (more.length > 0) {
+    faults.add(`Several files are given: ${[output, ...more].join(", ")}; wanted one --output FILE`);
+  }
+  if (reference === undefined || output === undefined || faults.messages.length > 0) {
+    throw new ConfigError(faults.messages);
+  }
+  return { reference, settings: pull, output, asJson: outputs.includes("json") };
+}
+
+async function pull(context: CommandContext, request: PullRequest): Promise<number> {
+  const { screen, signal } = context;
+  const { reference, settings, output } = request;
+  const world = inDirectoryOf(output, context.world);
+  using registry = openRegistry(settings.registry, world);
+  const image = await resolveFirmwareImage({ reference, settings }, registry, world, signal);
+  const onProgress = (doneBytes: number, totalBytes: number): void =>
+    screen.progress(
+      { step: "Pulling", doneBytes, totalBytes },
+      world.clock.now(),
+      (line) => world.log.info(line),
+    );
+  await using file = await fetchFirmwareFile(image, settings, registry, world, { signal, onProgress });
+  await world.files.rename(file.path, output);
+  screen.clear();
+  context.print(
+    request.asJson
+      ? JSON.stringify({
+        outcome: "pulled",
+        code: 0,
+        output,
+        ...(image.index === undefined ? {} : { indexDigest: image.index.digest }),
+        manifestDigest: image.manifest.digest,
+        layerDigest: file.layerDigest,
+        path: file.pathInImage,
+        size: file.size,
+        sha256: file.sha256,
+      })
+      : `OK pulled: ${file.pathInImage} -> ${output} [${file.size} bytes, sha256 ${file.sha256}]`,
+  );
+  return OUTCOMES.updated.exit;
+}
+
+/** Temporary files beside the output, so that the last step is a rename and never half a file. */
+function inDirectoryOf(output: string, world: CommandContext["world"]): CommandContext["world"] {
+  return {
+    ...world,
+    files: { ...world.files, makeTempDirectory: () => world.files.makeTempDirectory(dirname(output)) },
+  };
+}

@@ -1,0 +1,147 @@
+import { isSameDevice } from "./check_firmware.ts";
+import type { Delivery } from "./deliver_update.ts";
+import type { ConfirmationVerdict } from "./device/confirmation.ts";
+import { type Confirmation, watchReturn } from "./device/confirmation_watch.ts";
+import { formatDeviceAddress } from "./device/device_address.ts";
+import { DeviceClient, type InfoReading } from "./device/device_client.ts";
+import type { Job } from "./job/job.ts";
+import { JobFailure, type Outcome } from "./job/job_outcome.ts";
+import type { Ending } from "./job/job_record.ts";
+import type { HttpClient } from "./world.ts";
+
+/** What the confirmation compares. */
+export interface ConfirmInput {
+  /** Reaches the device. */
+  readonly http: HttpClient;
+  /** The look before anything was sent. */
+  readonly before: InfoReading;
+  /** What the agent proved. */
+  readonly delivery: Delivery;
+  /** The version in the image's application descriptor. */
+  readonly imageVersion: string | undefined;
+}
+
+/** Watches the device through its restart and turns what is seen into the ending of the job. */
+export async function confirmUpdate(job: Job, input: ConfirmInput, signal: AbortSignal): Promise<Ending> {
+  const { config } = job;
+  if (config.confirm === "off") return withoutConfirmation(job, input.delivery);
+  const confirmation = await job.record.phase("confirm", () => watch(job, input, signal));
+  job.record.facts.confirmation = { verdict: confirmation.verdict, restarted: confirmation.restarted };
+  const after = confirmation.now.kind === "info" ? confirmation.now.info.version : undefined;
+  if (after !== undefined && job.record.facts.device !== undefined) {
+    job.record.facts.device = { ...job.record.facts.device, after };
+  }
+  return judge(job, { ...input, confirmation, after });
+}
+
+/**
+ * `--confirm off`: only what the agent knows counts. A whole transfer is not an installed image, so the report says
+ * what nobody looked at.
+ */
+function withoutConfirmation(job: Job, delivery: Delivery): Ending {
+  if (!delivery.receipt) {
+    throw new JobFailure(
+      "not-confirmed",
+      "Cannot prove the update: the agent gives no receipt and --confirm is off",
+    );
+  }
+  job.warn("--confirm off: the device took the whole firmware; whether it runs it was not looked at");
+  return {
+    outcome: "updated-unconfirmed",
+    message: "The device took the whole firmware; its restart was not watched",
+  };
+}
+
+async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promise<Confirmation> {
+  const { config, world } = job;
+  const { clock } = world;
+  const log = world.log.room("device");
+  const host = config.confirmHost ?? config.host;
+  // One look may not take longer than a few of them are needed within the time.
+  const timeout = Math.min(config.timeouts.device, Math.max(250, config.timeouts.confirm / 20));
+  const device = new DeviceClient(host, { http: input.http, clock, timeout });
+  log.info(`Watching ${formatDeviceAddress(host)} restart`);
+  return await watchReturn(
+    {
+      before: input.before,
+      imageVersion: input.imageVersion,
+      hint: config.expectVersion,
+      device: config.pull.device,
+      sameDevice: isSameDevice,
+    },
+    {
+      clock,
+      signal,
+      timeout: config.timeouts.confirm,
+      look: (signal) => device.readInfo(signal),
+      onChange: (reading) =>
+        reading.kind === "info"
+          ? log.info("The device answers", { device: reading.info.device, version: reading.info.version })
+          : log.info(reading.kind === "silent" ? "The device is gone" : "The device answers without /info", {
+            found: reading.found,
+          }),
+    },
+  );
+}
+
+const FAILED: Record<
+  Exclude<ConfirmationVerdict, "confirmed-new" | "confirmed-same" | "unconfirmable">,
+  Outcome
+> = {
+  "rejected": "image-rejected",
+  "rolled-back": "old-version",
+  "unexpected-version": "not-confirmed",
+  "other-device": "wrong-device",
+  "not-returned": "device-lost",
+};
+
+function judge(
+  job: Job,
+  seen: ConfirmInput & { readonly confirmation: Confirmation; readonly after: string | undefined },
+): Ending {
+  const { config } = job;
+  const { verdict, now } = seen.confirmation;
+  const where = `${config.pull.device} at ${formatDeviceAddress(config.confirmHost ?? config.host)}`;
+  const old = seen.before.kind === "info" ? seen.before.info.version : undefined;
+  switch (verdict) {
+    case "confirmed-new":
+      return {
+        outcome: "updated",
+        message: `Updated ${where} from ${old ?? "an unknown version"} to ${seen.after}`,
+      };
+    case "confirmed-same":
+      return { outcome: "updated", message: `Updated ${where}: it restarted and runs version ${seen.after}` };
+    case "unconfirmable": {
+      const why = now.kind === "info" ? "its version proves nothing" : "it has no usable /info";
+      if (config.confirm === "auto" && seen.delivery.receipt) {
+        job.warn(`NOT CONFIRMED: ${where} took the whole firmware and restarted, but ${why}`);
+        return { outcome: "updated-unconfirmed", message: `Sent to ${where}, which restarted, but ${why}` };
+      }
+      throw new JobFailure("not-confirmed", `Cannot confirm the update of ${where}: ${why}`);
+    }
+    default:
+      throw new JobFailure(
+        FAILED[verdict],
+        `Cannot confirm the update of ${where}: ${REASON[verdict]({ ...seen, old })}`,
+      );
+  }
+}
+
+interface Versions {
+  readonly old: string | undefined;
+  readonly after: string | undefined;
+  readonly imageVersion: string | undefined;
+  readonly confirmation: Confirmation;
+}
+
+const REASON: Record<keyof typeof FAILED, (versions: Versions) => string> = {
+  "rejected": ({ old }) => `it did not restart and still runs ${old ?? "its old firmware"}`,
+  "rolled-back": ({ old, imageVersion }) =>
+    `it restarted and runs ${old} again, wanted ${imageVersion ?? "another version"}`,
+  "unexpected-version": ({ after, imageVersion }) =>
+    `it now runs ${after}, wanted ${imageVersion ?? "another version"}`,
+  "other-device": ({ confirmation: { now } }) =>
+    `a '${now.kind === "info" ? now.info.device : "different device"}' answers there now`,
+  "not-returned": ({ confirmation: { now } }) =>
+    `it did not come back: ${now.kind === "silent" ? now.found : "silence"}`,
+};

@@ -1,0 +1,220 @@
+import {
+  demandFitImage,
+  imageVersion,
+  type InspectedFirmware,
+  inspectFirmware,
+  isDowngrade,
+  isSameDevice,
+} from "./check_firmware.ts";
+import { demandSignature } from "./check_signature.ts";
+import { within } from "./deadline.ts";
+import { confirmUpdate } from "./confirm_update.ts";
+import { deliverUpdate } from "./deliver_update.ts";
+import { formatDeviceAddress } from "./device/device_address.ts";
+import { DeviceClient, type InfoReading } from "./device/device_client.ts";
+import { sameVersion } from "./device/confirmation.ts";
+import type { FirmwareFile } from "./firmware/firmware_file.ts";
+import { identifyDevice } from "./identify_device.ts";
+import type { Job } from "./job/job.ts";
+import type { JobConfig } from "./job/job_config.ts";
+import { JobFailure } from "./job/job_outcome.ts";
+import { type Ending, JobRecord } from "./job/job_record.ts";
+import { endingOf } from "./job_ending.ts";
+import { fetchFirmwareFile, resolveFirmwareImage } from "./pull_firmware.ts";
+import { formatReference } from "./registry/reference.ts";
+import { openRegistry } from "./registry/registry_client.ts";
+import type { JobReport } from "./report/job_report.ts";
+import type { Progress } from "./report/progress.ts";
+import { sideBySide } from "./side_by_side.ts";
+import type { World } from "./world.ts";
+
+/** What a job is run with. */
+export interface FlashOptions {
+  /** Aborted when the program is told to stop. */
+  readonly signal: AbortSignal;
+  /** Told how far the long steps have come. */
+  readonly onProgress: (progress: Progress) => void;
+  /** How to start this very program, for the built-in agent. */
+  readonly self: { readonly path: string; readonly args: readonly string[] };
+}
+
+/**
+ * Updates one device and proves it: pull, look, check, deliver, confirm. Never throws: every way out ends in a report,
+ * after the agent is stopped and the temporary files are gone.
+ */
+export async function flashJob(config: JobConfig, world: World, options: FlashOptions): Promise<JobReport> {
+  const record = new JobRecord(world.clock);
+  const warn = (message: string): void => {
+    record.warn(message);
+    world.log.warn(message);
+  };
+  record.facts.reference = formatReference(config.firmware);
+  record.facts.device = { address: formatDeviceAddress(config.host), chip: config.pull.device };
+  record.facts.identity = identityOf(config);
+  const deadline = {
+    clock: world.clock,
+    milliseconds: config.timeouts.job,
+    signal: options.signal,
+    what: "the job",
+  };
+  try {
+    const agent = await chooseAgent(config, world);
+    const job: Job = {
+      config,
+      world,
+      record,
+      agent,
+      self: options.self,
+      onProgress: options.onProgress,
+      warn,
+    };
+    return record.report(await within(deadline, (signal) => runJob(job, signal)));
+  } catch (error) {
+    world.log.debug(error instanceof Error ? error.stack ?? error.message : String(error));
+    return record.report(endingOf(options.signal.aborted ? options.signal.reason : error));
+  }
+}
+
+/** The agent that was asked for; by default the program at the classic path if one is there. */
+async function chooseAgent({ agent }: JobConfig, { files }: World): Promise<Job["agent"]> {
+  if (agent.kind !== "default") return agent;
+  const facts = await files.facts(agent.path);
+  return facts?.isFile ? { kind: "classic", path: agent.path } : { kind: "builtin" };
+}
+
+/** The story. Every line either brings what the next one needs, or throws what the report will say. */
+async function runJob(job: Job, signal: AbortSignal): Promise<Ending> {
+  await using resources = new AsyncDisposableStack();
+  const { config, world } = job;
+  const http = resources.use(world.openHttp({ proxy: "direct" }));
+  const device = new DeviceClient(config.host, { http, clock: world.clock, timeout: config.timeouts.device });
+
+  const [firmware, before, identity] = await sideBySide(signal, [
+    (signal) => pullFirmware(job, resources, signal),
+    (signal) => lookAtDevice(job, device, signal),
+    (signal) => identifyDevice(job, device, signal),
+  ]);
+  demandFitImage(firmware.inspected, config.check, {
+    device: config.pull.device,
+    reportedDevice: before.kind === "info" ? before.info.device : undefined,
+  }, job.warn);
+  const settled = compareVersions(job, before, imageVersion(firmware.inspected.inspection));
+  if (settled !== undefined) return settled;
+
+  const delivery = await deliverUpdate(job, { device, file: firmware.file, identity }, signal);
+  return await confirmUpdate(
+    job,
+    { http, before, delivery, imageVersion: imageVersion(firmware.inspected.inspection) },
+    signal,
+  );
+}
+
+/** What the pull brings: the file, and what it turned out to be. */
+interface PulledFirmware {
+  readonly file: FirmwareFile;
+  readonly inspected: InspectedFirmware;
+}
+
+async function pullFirmware(
+  job: Job,
+  resources: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<PulledFirmware> {
+  const { config, world, record } = job;
+  using registry = openRegistry(config.pull.registry, world);
+  const pull = { reference: config.firmware, settings: config.pull };
+  return await record.phase("pull", async () => {
+    const image = await resolveFirmwareImage(pull, registry, world, signal);
+    record.facts.image = {
+      ...(image.index === undefined ? {} : { indexDigest: image.index.digest }),
+      manifestDigest: image.manifest.digest,
+      platform: `${image.platform.os}/${image.platform.architecture}`,
+    };
+    const [file, signature] = await sideBySide(signal, [
+      async (signal) =>
+        resources.use(
+          await fetchFirmwareFile(image, config.pull, registry, world, {
+            signal,
+            onProgress: (doneBytes, totalBytes) => job.onProgress({ step: "Pulling", doneBytes, totalBytes }),
+          }),
+        ),
+      (signal) => demandSignature(image, config.signature, { registry, world, signal, warn: job.warn }),
+    ]);
+    const inspected = await inspectFirmware(file.path, config.check, world, signal);
+    const { inspection } = inspected;
+    const application = inspection.kind === "application" ? inspection : undefined;
+    record.facts.image = { ...record.facts.image, layerDigest: file.layerDigest, signature };
+    record.facts.file = {
+      path: file.pathInImage,
+      size: file.size,
+      sha256: file.sha256,
+      ...(application === undefined ? {} : { chip: application.chip.name }),
+      ...(application?.descriptor === undefined
+        ? {}
+        : { project: application.descriptor.project, version: application.descriptor.version }),
+    };
+    return { file, inspected };
+  });
+}
+
+/** `GET /info`. A device of another kind is refused here; one without `/info` is only worth a warning. */
+async function lookAtDevice(job: Job, device: DeviceClient, signal: AbortSignal): Promise<InfoReading> {
+  const { config, record } = job;
+  const reading = await record.phase("look", () => device.readInfo(signal));
+  if (reading.kind !== "info") {
+    job.warn(
+      `The device at ${formatDeviceAddress(config.host)} tells nothing of itself in /info: ${reading.found}`,
+    );
+    return reading;
+  }
+  const { device: chip, version, application } = reading.info;
+  job.world.log.room("device").info("The device answers", { device: chip, application, version });
+  if (chip !== undefined && !isSameDevice(chip, config.pull.device)) {
+    throw new JobFailure(
+      "wrong-target",
+      `Cannot update the device at ${
+        formatDeviceAddress(config.host)
+      }: it is '${chip}', wanted '${config.pull.device}'`,
+    );
+  }
+  if (version !== undefined && record.facts.device !== undefined) {
+    record.facts.device = { ...record.facts.device, before: version };
+  }
+  return reading;
+}
+
+/** Decides by the versions whether to go on: an ending, or nothing when the update shall be sent. */
+function compareVersions(job: Job, before: InfoReading, next: string | undefined): Ending | undefined {
+  const { config } = job;
+  const current = before.kind === "info" ? before.info.version : undefined;
+  const hint = config.expectVersion;
+  if (next !== undefined && hint !== undefined && !sameVersion(next, hint)) {
+    job.warn(`The image says it is version ${next}, VERSION or --expect-version says ${hint}`);
+  }
+  if (current !== undefined && next !== undefined) {
+    if (config.skipIfCurrent && sameVersion(current, next)) {
+      return { outcome: "already-current", message: `The device already runs version ${current}` };
+    }
+    if (!config.allowDowngrade && isDowngrade(current, next)) {
+      throw new JobFailure(
+        "downgrade-refused",
+        `Cannot update from ${current} to ${next}: it is older, wanted a newer version or --allow-downgrade`,
+      );
+    }
+  }
+  if (!config.dryRun) return undefined;
+  return {
+    outcome: "dry-run",
+    message: `Version ${next ?? "unknown"} is ready to be sent to the device, which runs ${
+      current ?? "an unknown one"
+    }`,
+  };
+}
+
+function identityOf(config: JobConfig): { uuid?: string; applicationType?: string } {
+  const { uuid, applicationType } = config.identity;
+  return {
+    ...(uuid === undefined ? {} : { uuid }),
+    ...(applicationType === undefined ? {} : { applicationType }),
+  };
+}

@@ -1,0 +1,25 @@
+import type { SignatureFlags } from "../signature/signature_rule.ts";
+import type { Settings } from "./option.ts";
+
+/** Reads who must have signed the image; files and rules are read by the signature room when they are needed. */
+export function readSignatureFlags(settings: Settings): SignatureFlags {
+  const texts = {
+    mode: settings.text("verify-signature"),
+    policyFile: settings.text("signature-policy"),
+    identity: settings.text("certificate-identity"),
+    identityRegexp: settings.text("certificate-identity-regexp"),
+    issuer: settings.text("certificate-oidc-issuer"),
+    issuerRegexp: settings.text("certificate-oidc-issuer-regexp"),
+    trustedRoot: settings.text("trusted-root"),
+  };
+  const lists = {
+    keys: settings.list("cosign-key"),
+    annotations: settings.list("signature-annotation"),
+    signedAs: settings.list("signed-as"),
+  };
+  return Object.fromEntries([
+    ...Object.entries(texts).filter(([, value]) => value !== undefined),
+    ...Object.entries(lists).filter(([, given]) => given.length > 0)
+      .map(([name, given]) => [name, given.map((setting) => setting.value)]),
+  ]);
+}

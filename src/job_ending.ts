@@ -1,0 +1,82 @@
+import { DeadlineError } from "./deadline.ts";
+import { DeviceError, type DeviceErrorCode } from "./device/device_error.ts";
+import { FirmwareError, type FirmwareErrorCode } from "./firmware/firmware_error.ts";
+import { JobFailure, type Outcome, REFUSAL_EXITS } from "./job/job_outcome.ts";
+import type { Ending } from "./job/job_record.ts";
+import type { AgentFailureCode } from "./ota_agent/ota_agent_error.ts";
+import { RegistryError, type RegistryErrorCode } from "./registry/registry_error.ts";
+import { SignatureError } from "./signature/signature_error.ts";
+
+const REGISTRY: Record<RegistryErrorCode, Outcome> = {
+  "unreachable": "registry-unreachable",
+  "registry-failure": "registry-unreachable",
+  "rate-limited": "registry-unreachable",
+  "auth-refused": "registry-auth",
+  "policy": "registry-auth",
+  "not-found": "not-found",
+  "content-mismatch": "content-mismatch",
+  "pin-mismatch": "content-mismatch",
+  "platform-missing": "wrong-target",
+  "wrong-platform": "wrong-target",
+  "unsupported": "unusable-image",
+  "limit": "unusable-image",
+  "invalid-document": "unusable-image",
+  "bad-credentials-file": "configuration",
+  "bad-reference": "configuration",
+};
+
+const FIRMWARE: Record<FirmwareErrorCode, Outcome> = {
+  "none-found": "unusable-image",
+  "several-found": "unusable-image",
+  "content-mismatch": "content-mismatch",
+  "limit": "unusable-image",
+  "corrupt-archive": "unusable-image",
+  "unsupported-link": "unusable-image",
+  "io": "local-io",
+};
+
+const DEVICE: Record<DeviceErrorCode, Outcome> = {
+  "unreachable": "device-unreachable",
+  "refused": "update-refused",
+  "insecure": "update-refused",
+  "busy": "update-in-progress",
+};
+
+/** What the failures of an agent mean for the job. */
+export const AGENT_OUTCOMES: Record<AgentFailureCode, Outcome> = {
+  "listen-failed": "agent-failed",
+  "bad-key-pair": "agent-failed",
+  "firmware-unreadable": "agent-failed",
+  "never-dialled": "device-never-dialled",
+  "tls-refused": "tls-refused",
+  "wrong-device": "wrong-device",
+  "certificate-invalid": "attestation-refused",
+  "attestation-refused": "attestation-refused",
+  "attestation-unavailable": "attestation-unavailable",
+  "transfer-broken": "transfer-broken",
+  "stopped": "agent-failed",
+};
+
+/** The one place where a thrown error becomes the ending of a job. */
+export function endingOf(error: unknown): Ending {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof JobFailure) {
+    const exit = error.refusal === undefined ? {} : { exit: REFUSAL_EXITS[error.refusal] };
+    return { outcome: error.code, message, ...exit };
+  }
+  if (error instanceof RegistryError) return { outcome: REGISTRY[error.code], message };
+  if (error instanceof FirmwareError) return { outcome: FIRMWARE[error.code], message };
+  if (error instanceof DeviceError) return { outcome: DEVICE[error.code], message };
+  if (error instanceof SignatureError) return { outcome: "signature-refused", message };
+  if (error instanceof DeadlineError) return { outcome: "deadline", message };
+  if (error instanceof Error && error.name === "ConfigError") return { outcome: "configuration", message };
+  if (isInterruption(error)) {
+    return { outcome: error.processSignal === "SIGINT" ? "interrupted" : "terminated", message };
+  }
+  return { outcome: "internal", message: `${error instanceof Error ? error.name : "Error"}: ${message}` };
+}
+
+/** The reason of the signal that a process signal aborts; its class belongs to the command line. */
+function isInterruption(error: unknown): error is Error & { processSignal: "SIGINT" | "SIGTERM" } {
+  return error instanceof Error && "processSignal" in error;
+}
