@@ -173,6 +173,6 @@ function refused(
     `${nearest.message} (image '${subject.reference}'${
       others > 0 ? `, ${others} other signatures refused too` : ""
     })`,
-    { cause: others > 0 ? new AggregateError(refusals, "refused signatures") : nearest.cause ?? nearest },
+    { cause: others > 0 ? new AggregateError(refusals, "refused signatures") : nearest.cause },
   );
 }
