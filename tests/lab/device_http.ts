@@ -76,6 +76,7 @@ export class DeviceHttp {
   readonly #listener: Deno.TcpListener;
   readonly #sockets = new Set<Deno.TcpConn>();
   readonly #tasks = new Set<Promise<void>>();
+  #closed = false;
   #free = Promise.withResolvers<void>();
 
   constructor(options: DeviceHttpOptions) {
@@ -96,6 +97,7 @@ export class DeviceHttp {
 
   /** Ends everything and waits until it has ended. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.stopListening();
     for (const socket of this.#sockets) closeQuietly(socket);
     this.#free.resolve();
@@ -110,7 +112,7 @@ export class DeviceHttp {
   async #accept(): Promise<void> {
     for (;;) {
       // The eighth client waits in the system's queue until one of the seven goes.
-      while (this.#sockets.size >= MAXIMUM_SOCKETS) await this.#free.promise;
+      while (this.#sockets.size >= MAXIMUM_SOCKETS && !this.#closed) await this.#free.promise;
       try {
         const socket = await this.#listener.accept();
         this.#sockets.add(socket);

@@ -32,6 +32,8 @@ export class DeviceLink {
   readonly #received: Uint8Array[] = [];
   #end: { readonly error?: Error } | undefined;
   #opened = false;
+  #closed = false;
+  #sawEnd = false;
   #reader = Promise.withResolvers<void>();
   #arrival = Promise.withResolvers<void>();
 
@@ -48,7 +50,8 @@ export class DeviceLink {
     this.#tls.on("data", (bytes: Uint8Array) => this.#notice(() => this.#received.push(bytes)));
     this.#tls.on("end", () => this.#notice(() => this.#end ??= {}));
     this.#tls.on("close", () => this.#notice(() => this.#end ??= {}));
-    this.#tls.on("error", (error: Error) => this.#notice(() => this.#end ??= { error }));
+    // The end of the connection without close_notify ends the stream too.
+    this.#tls.on("error", (error: Error) => this.#notice(() => this.#end ??= this.#sawEnd ? {} : { error }));
     options.signal.addEventListener("abort", () => this.close(), { once: true });
   }
 
@@ -63,11 +66,9 @@ export class DeviceLink {
     throw link.#end?.error ?? new Error("Cannot finish the handshake: the agent closed the connection");
   }
 
-  /** Sends `bytes` as one record. */
+  /** Sends `bytes` as one record. Resolves too when the link is closed meanwhile. */
   write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#tls.write(bytes, (error) => error ? reject(error) : resolve());
-    });
+    return this.#done((done) => this.#tls.write(bytes, done));
   }
 
   /** The next bytes; `null` after close_notify or the end of the connection. Rejects when it breaks. */
@@ -85,15 +86,27 @@ export class DeviceLink {
 
   /** Sends close_notify and closes. */
   async finish(): Promise<void> {
-    await new Promise<void>((resolve) => this.#tls.end(resolve));
+    await this.#done((done) => this.#tls.end(done));
     this.close();
   }
 
   /** Closes at once. The peer sees a reset when it has sent bytes that nobody read. */
   close(): void {
-    this.#notice(() => this.#end ??= {});
+    const error = new DOMException("the device closed the connection", "AbortError");
+    this.#notice(() => {
+      this.#closed = true;
+      this.#end ??= { error };
+    });
     this.#reader.resolve();
     this.#tls.destroy();
+  }
+
+  /** What `start` begins and calls back from; the engine forgets its callbacks when it is destroyed. */
+  async #done(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+    let outcome: Error | null | undefined;
+    start((error) => this.#notice(() => outcome = error ?? null));
+    while (outcome === undefined && !this.#closed) await this.#arrival.promise;
+    if (outcome) throw outcome;
   }
 
   #notice(change: () => void): void {
@@ -108,7 +121,8 @@ export class DeviceLink {
     let head: Uint8Array | undefined = new Uint8Array();
     const pull = async (): Promise<Uint8Array | null> => {
       if (this.#opened) await this.#reader.promise;
-      const bytes = await receive(tcp);
+      const bytes = await receiveRecord(tcp);
+      if (bytes === null) this.#sawEnd = true;
       if (head === undefined || bytes === null) return bytes;
       head = Buffer.concat([head, bytes]);
       const chain = chainIn(head);
@@ -140,11 +154,27 @@ export class DeviceLink {
   }
 }
 
-/** One TLS record of a sender that heeds small devices, and its header. */
-const RECEIVE_BYTES = 4096 + 64;
+/** Content type, version, length (RFC 5246, section 6.2.1). */
+const RECORD_HEADER_BYTES = 5;
 
-async function receive(tcp: Deno.TcpConn): Promise<Uint8Array | null> {
-  const bytes = new Uint8Array(RECEIVE_BYTES);
-  const length = await tcp.read(bytes);
-  return length === null ? null : bytes.subarray(0, length);
+/**
+ * One TLS record, or what came of it before the end; `null` at the end. Never a byte more: what a device did not
+ * get to must still be in the system when it goes, so that its peer sees a reset.
+ */
+async function receiveRecord(tcp: Deno.TcpConn): Promise<Uint8Array | null> {
+  const header = await receiveExactly(tcp, RECORD_HEADER_BYTES);
+  if (header.length < RECORD_HEADER_BYTES) return header.length === 0 ? null : header;
+  const body = await receiveExactly(tcp, ((header[3] ?? 0) << 8) + (header[4] ?? 0));
+  return Buffer.concat([header, body]);
+}
+
+async function receiveExactly(tcp: Deno.TcpConn, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let received = 0;
+  while (received < length) {
+    const read = await tcp.read(bytes.subarray(received));
+    if (read === null) break;
+    received += read;
+  }
+  return bytes.subarray(0, received);
 }

@@ -138,7 +138,8 @@ async function readStream(board: OtaBoard, behaviour: DeviceBehaviour, link: Dev
         board.erase();
         board.note("first byte");
       }
-      length = board.append(bytes);
+      // A fault happens at its byte, not at the end of the record that holds it.
+      length = board.append(bytes.subarray(0, Math.min(bytes.length, Math.ceil(faultAt) - length)));
       if (bytesPerSecond !== undefined) await pause(board, bytes.length / bytesPerSecond * 1000);
     }
   } finally {
