@@ -1,0 +1,65 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { ImageError } from "../../src/image/image_error.ts";
+import { parseKeyDigest, readTrustedKey, rsaPrecomputed } from "../../src/image/secure_boot_key.ts";
+
+const encoder = new TextEncoder();
+const p256 = generateKeyPairSync("ec", { namedCurve: "prime256v1" }).publicKey;
+
+function pem(key: typeof p256): Uint8Array {
+  return encoder.encode(String(key.export({ type: "spki", format: "pem" })));
+}
+
+Deno.test("readTrustedKey: a P-256 key's digest is over curve, X and Y, little-endian", () => {
+  const { x = "", y = "" } = p256.export({ format: "jwk" });
+  const [xBytes, yBytes] = [x, y].map((text) =>
+    Uint8Array.fromBase64(text, { alphabet: "base64url" }).reverse()
+  );
+  const expected = createHash("sha256").update(Uint8Array.of(2, ...xBytes ?? [], ...yBytes ?? [])).digest(
+    "hex",
+  );
+  assertEquals(readTrustedKey(pem(p256)).digest, expected);
+});
+
+Deno.test("readTrustedKey: the 64 raw bytes of a v1 key are the same key", () => {
+  const { x = "", y = "" } = p256.export({ format: "jwk" });
+  const raw = [x, y].flatMap((text) => [...Uint8Array.fromBase64(text, { alphabet: "base64url" })]);
+  assertEquals(readTrustedKey(Uint8Array.from(raw)).digest, readTrustedKey(pem(p256)).digest);
+});
+
+Deno.test("readTrustedKey: a digest as raw bytes or as hex", () => {
+  const digest = "0123456789abcdef".repeat(4);
+  assertEquals(readTrustedKey(Uint8Array.fromHex(digest)), { digest });
+  assertEquals(readTrustedKey(encoder.encode(`${digest.toUpperCase()}\n`)), { digest });
+});
+
+Deno.test("readTrustedKey: what no chip can verify with is refused", () => {
+  const small = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey;
+  const edwards = generateKeyPairSync("ed25519").publicKey;
+  const files = [
+    pem(createPublicKey(small.export({ type: "spki", format: "pem" }))),
+    pem(edwards),
+    encoder.encode("hello"),
+    encoder.encode("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+    new Uint8Array(64),
+    new Uint8Array(0),
+  ];
+  for (const file of files) {
+    assertEquals(assertThrows(() => readTrustedKey(file), ImageError).code, "unusable-key");
+  }
+});
+
+Deno.test("parseKeyDigest: 64 hex digits, or the 32 of esp32c2", () => {
+  assertEquals(parseKeyDigest(` sha256:${"AB".repeat(32)} `), "ab".repeat(32));
+  assertEquals(parseKeyDigest("ab".repeat(16)), "ab".repeat(16));
+  for (const text of ["", "ab", "zz".repeat(32), "ab".repeat(33)]) {
+    assertEquals(parseKeyDigest(text), undefined);
+  }
+});
+
+Deno.test("rsaPrecomputed: R and M' by their definitions", () => {
+  const modulus = (1n << 3071n) + 12345n;
+  const { r, mPrime } = rsaPrecomputed(modulus);
+  assertEquals((r - (1n << 6144n)) % modulus, 0n);
+  assertEquals((modulus * mPrime + 1n) & 0xffff_ffffn, 0n);
+});
