@@ -1,3 +1,4 @@
+import { DirectHttp } from "./direct_http.ts";
 import type {
   Child,
   ChildCommand,
@@ -66,29 +67,6 @@ class EnvironmentHttp implements HttpClient {
 
   [Symbol.dispose](): void {
     this.#client.close();
-  }
-}
-
-/**
- * fetch that never uses a proxy. The runtime always reads the proxy variables, but a `tcp` route of our own goes
- * first, so each peer gets a client whose route is the peer itself.
- */
-class DirectHttp implements HttpClient {
-  readonly #clients = new Map<string, Deno.HttpClient>();
-
-  fetch(url: URL, init: HttpInit): Promise<Response> {
-    let client = this.#clients.get(url.host);
-    if (client === undefined) {
-      const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
-      const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-      client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname, port }, poolMaxIdlePerHost: 0 });
-      this.#clients.set(url.host, client);
-    }
-    return fetch(url, { ...init, redirect: "manual", client });
-  }
-
-  [Symbol.dispose](): void {
-    for (const client of this.#clients.values()) client.close();
   }
 }
 

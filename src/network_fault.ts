@@ -1,4 +1,4 @@
-/** Why a request got no response. `refused`, `unresolved` and `unreachable` mean that it was never sent. */
+/** Why a request got no response. */
 export type NetworkFault =
   | "refused"
   | "unresolved"
@@ -9,10 +9,26 @@ export type NetworkFault =
   | "reset"
   | "unknown";
 
+/** Codes of the system, where an error carries one. */
+const CODES: Readonly<Record<string, NetworkFault>> = {
+  ECONNREFUSED: "refused",
+  ENOTFOUND: "unresolved",
+  EAI_AGAIN: "unresolved",
+  EHOSTUNREACH: "unreachable",
+  EHOSTDOWN: "unreachable",
+  ENETUNREACH: "unreachable",
+  ETIMEDOUT: "unreachable",
+  ECONNRESET: "reset",
+  ECONNABORTED: "reset",
+  EPIPE: "reset",
+};
+
+/** Words of `fetch`, whose errors carry no codes. */
 const SIGNS: readonly (readonly [RegExp, NetworkFault])[] = [
   [/requests to port \d+ are blocked/i, "blocked-port"],
   [/requires net access|notcapable/i, "permission"],
   [/dns error|failed to lookup|name or service not known|no such host|name resolution/i, "unresolved"],
+  [/close_notify|unexpected-eof/i, "reset"],
   [/certificate|tls handshake|received corrupt message|handshake|unknownissuer|peer is incompatible/i, "tls"],
   [/connection refused|os error 111/i, "refused"],
   [
@@ -25,27 +41,41 @@ const SIGNS: readonly (readonly [RegExp, NetworkFault])[] = [
   ],
 ];
 
-/**
- * Tells from the error of a failed `fetch` what went wrong, by the words of the error and its causes: the runtime
- * gives no codes.
- */
+/** Tells from the error of a failed request what went wrong: by the system's code, or else by its words. */
 export function networkFault(error: unknown): NetworkFault {
-  const words = wordsOf(error);
-  return SIGNS.find(([sign]) => sign.test(words))?.[1] ?? "unknown";
+  const chain = chainOf(error);
+  const code = chain.map((link) => CODES[codeOf(link)]).find((fault) => fault !== undefined);
+  return code ?? SIGNS.find(([sign]) => sign.test(wordsOf(chain)))?.[1] ?? "unknown";
 }
+
+/** Codes that come before a connection stands; a time-out may come later too. */
+const BEFORE_SENDING: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "EHOSTDOWN",
+  "ENETUNREACH",
+]);
 
 /** True when the request cannot have reached the peer, so that sending it again cannot do anything twice. */
 export function wasNeverSent(error: unknown): boolean {
-  return /client error \(connect\)|are blocked/i.test(wordsOf(error));
+  const chain = chainOf(error);
+  return chain.some((link) => BEFORE_SENDING.has(codeOf(link))) ||
+    /client error \(connect\)|are blocked/i.test(wordsOf(chain));
 }
 
-/** Messages of an error and of its causes, four deep. */
-function wordsOf(error: unknown): string {
-  const words: string[] = [];
-  let current = error;
-  for (let depth = 0; depth < 4 && current instanceof Error; depth++) {
-    words.push(`${current.name}: ${current.message}`);
-    current = current.cause;
-  }
-  return words.join(" | ");
+/** An error and its causes, four deep. */
+function chainOf(error: unknown): Error[] {
+  const chain: Error[] = [];
+  for (let link = error; chain.length < 4 && link instanceof Error; link = link.cause) chain.push(link);
+  return chain;
+}
+
+function codeOf(error: Error): string {
+  return "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+function wordsOf(chain: readonly Error[]): string {
+  return chain.map((link) => `${link.name}: ${link.message}`).join(" | ");
 }

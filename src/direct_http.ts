@@ -1,0 +1,57 @@
+import { type IncomingMessage, request as plainRequest, type RequestOptions } from "node:http";
+import { request as tlsRequest } from "node:https";
+import { Readable } from "node:stream";
+import type { HttpClient, HttpInit } from "./world.ts";
+
+/**
+ * HTTP that never uses a proxy: `fetch` always reads the proxy variables, and device and attestation traffic must not
+ * follow them. One connection a request, closed at its end: devices have few sockets.
+ */
+export class DirectHttp implements HttpClient {
+  /** See {@linkcode HttpClient}; rejects with a `TypeError` whose cause carries the system's error code. */
+  fetch(url: URL, init: HttpInit): Promise<Response> {
+    init.signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const request = url.protocol === "https:" ? tlsRequest : plainRequest;
+      const outgoing = request(url, requestOptions(init), (incoming) => {
+        try {
+          resolve(responseOf(incoming));
+        } catch (error) {
+          incoming.destroy();
+          reject(new TypeError(`Cannot use the answer of '${url.host}'`, { cause: error }));
+        }
+      });
+      outgoing.on("error", (error) => {
+        if (init.signal.aborted) reject(init.signal.reason);
+        else reject(new TypeError(`Cannot exchange a request with '${url.host}'`, { cause: error }));
+      });
+      outgoing.end(init.body);
+    });
+  }
+
+  /** Nothing is kept open between requests. */
+  [Symbol.dispose](): void {}
+}
+
+function requestOptions(init: HttpInit): RequestOptions {
+  const length = init.body === undefined ? undefined : new TextEncoder().encode(init.body).length;
+  return {
+    method: init.method ?? "GET",
+    headers: { ...init.headers, ...(length === undefined ? {} : { "content-length": length }) },
+    signal: init.signal,
+    agent: false,
+  };
+}
+
+/** The answer as `fetch` gives it. Its body must be read or cancelled. */
+function responseOf(incoming: IncomingMessage): Response {
+  const headers = new Headers();
+  for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
+    headers.append(incoming.rawHeaders[index] ?? "", incoming.rawHeaders[index + 1] ?? "");
+  }
+  const status = incoming.statusCode ?? 0;
+  const isBodiless = status === 204 || status === 205 || status === 304;
+  if (isBodiless) incoming.resume();
+  const body = isBodiless ? null : Readable.toWeb(incoming) as ReadableStream<Uint8Array<ArrayBuffer>>;
+  return new Response(body, { status, headers });
+}

@@ -1,0 +1,112 @@
+/**
+ * The whole job against a lab on loopback: the real program as a child with the operator's environment.
+ *
+ *     deno task demo [--fail NAME]
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import type { LabOptions } from "./lab_world.ts";
+import { startLab } from "./lab_world.ts";
+import { deviceBehaviours } from "./device_behaviour.ts";
+import { processEnvironment, PROGRAM_ARGS } from "./program.ts";
+
+/** Failures worth seeing, by the name that `--fail` takes. */
+const FAILURES: Readonly<Record<string, LabOptions>> = {
+  "attestation": { attestation: "401" },
+  "attestation-down": { attestation: "down" },
+  "update-500": { behaviour: { update: 500 } },
+  "insecure": { behaviour: { update: "insecure" } },
+  "never-dials": { behaviour: { dials: "never" } },
+  "wrong-pin": { behaviour: { wrongPin: true } },
+  "transfer": { behaviour: { transfer: { fraction: 0.5, then: "reset" } } },
+  "rejected": { behaviour: { rejectsImage: true } },
+  "rollback": { behaviour: deviceBehaviours["rollback"] ?? {} },
+  "never-returns": { behaviour: { afterRestart: "gone" } },
+  "downgrade": { from: "2.0.0" },
+};
+
+/** The fast device lives forty times as fast as a real one, so a demo need not wait for a real one's patience. */
+const FAST: Readonly<Record<string, string>> = {
+  DIAL_IN_TIMEOUT: "4s",
+  CONFIRM_TIMEOUT: "6s",
+  TRANSFER_IDLE_TIMEOUT: "2s",
+  ATTESTATION_TIMEOUT: "3s",
+};
+
+async function demo(fail: string | undefined): Promise<number> {
+  const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
+  const say = (who: string, text: string): void =>
+    console.log(colour ? `\x1b[2m${who.padEnd(8)}\x1b[0m ${text}` : `${who.padEnd(8)} ${text}`);
+  const told = new Set(["request", "verified", "rejected", "restarting", "restarted"]);
+  await using lab = await startLab({
+    size: 1_000_000,
+    ...(fail === undefined ? {} : FAILURES[fail]),
+    onDeviceEvent: ({ name, detail }) => {
+      if (told.has(name)) say("device", detail === "" ? name : `${name}: ${detail}`);
+    },
+  });
+  say("lab", `registry     http://${lab.registry.host}  holds team/thermo:1.1.0 for esp32, esp32s2, esp32s3`);
+  say("lab", `device       http://${lab.device.endpoint}  esp32s3, runs ${lab.device.running.version}`);
+  say("lab", `attestation  ${lab.attestation.url}`);
+  say("lab", "flashjob is started as the operator starts it: no arguments, everything in the environment");
+  console.log();
+
+  const before = lab.device.running.version;
+  const started = performance.now();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...PROGRAM_ARGS],
+    env: { ...processEnvironment(), ...(colour ? {} : { NO_COLOR: "1" }), ...FAST, ...lab.environment },
+    clearEnv: true,
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn();
+  const { code } = await child.status;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+
+  console.log();
+  say("lab", `flashjob ended with exit code ${code} after ${seconds} s`);
+  say("lab", `device version before: ${before}`);
+  say("lab", `device version after:  ${lab.device.running.version}`);
+  const image = await sha256(lab.firmware);
+  const flash = await sha256(lab.device.running.image ?? new Uint8Array());
+  say("lab", `sha256 of the image file:      ${image}`);
+  say(
+    "lab",
+    `sha256 of what the device runs: ${lab.device.running.image === undefined ? "(its old image)" : flash}`,
+  );
+  const isUpdated = flash === image && lab.device.running.version === "1.1.0";
+  if ((code === 0) !== isUpdated) {
+    say("lab", "THE EXIT CODE LIES: it does not say what the device runs");
+    return 70;
+  }
+  return fail === undefined ? code : 0;
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(bytes))).toHex();
+}
+
+function help(): string {
+  return [
+    "Usage: deno task demo [--fail NAME]",
+    "Runs the real flashjob against a registry, a device and an attestation server on loopback.",
+    `--fail shows a failure and its exit code: ${Object.keys(FAILURES).join(", ")}`,
+  ].join("\n");
+}
+
+if (import.meta.main) {
+  const unknown: string[] = [];
+  const args = parseArgs(Deno.args, {
+    string: ["fail"],
+    boolean: ["help"],
+    unknown: (argument) => void unknown.push(argument),
+  });
+  const fail = typeof args["fail"] === "string" ? args["fail"] : undefined;
+  if (args["help"] === true) console.log(help());
+  else if (unknown.length > 0 || (fail !== undefined && !(fail in FAILURES))) {
+    console.error(`Cannot run the demo with '${unknown[0] ?? `--fail ${fail}`}'\n${help()}`);
+    Deno.exit(2);
+  } else Deno.exit(await demo(fail));
+}
