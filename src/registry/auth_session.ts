@@ -10,8 +10,8 @@ import type { Wire } from "./wire.ts";
 export interface SessionSubject {
   /** The only origin that sees its credentials, beside that origin's token server. */
   readonly origin: URL;
-  /** Repository for the token's scope; without it the session cannot ask for tokens on its own account. */
-  readonly repository: string;
+  /** Repository for the token's scope; unknown behind a redirect, where only the challenge names one. */
+  readonly repository: string | undefined;
   /** Finds the credential; asked once, when the server first wants one. */
   readonly credential: (signal: AbortSignal) => Promise<Credential | undefined>;
 }
@@ -112,7 +112,7 @@ export class AuthSession {
   #giveUpCredential(): boolean {
     if (this.#credential === undefined) return false;
     this.#world.log.warn(
-      `The credentials for '${this.#subject.origin.host}/${this.#subject.repository}' were refused, trying without`,
+      `The credentials for '${this.#subject.origin.host}' were refused, trying without`,
     );
     this.#credential = undefined;
     this.#credentialState = "given-up";

@@ -32,13 +32,17 @@ const MARGIN = 30_000;
 const LIFETIME_CAP = 24 * 3600;
 
 /** Reads a Bearer challenge; throws `policy` when its realm is not acceptable. */
-export function tokenQuestion(registry: URL, challenge: Challenge, repository: string): TokenQuestion {
+export function tokenQuestion(
+  registry: URL,
+  challenge: Challenge,
+  repository: string | undefined,
+): TokenQuestion {
   const challenged = (challenge.parameters.get("scope") ?? "").split(" ").filter((scope) => scope !== "");
-  const scopes = [...challenged.map(onlyPull), `repository:${repository}:pull`];
+  const own = repository === undefined ? [] : [`repository:${repository}:pull`];
   return {
     server: tokenServer(registry, challenge.parameters.get("realm")),
     service: challenge.parameters.get("service") || undefined,
-    scopes: [...new Set(scopes)],
+    scopes: [...new Set([...challenged.map(onlyPull), ...own])],
   };
 }
 

@@ -30,7 +30,7 @@ interface Place {
   readonly name: string;
   readonly path?: string;
   readonly text?: string;
-  /** `must`: its absence is an error; `should`: its absence warns; `may`: even a broken one only warns. */
+  /** `must`: its absence is an error; `should`: its absence is told; `may`: even a broken one only warns. */
   readonly need: "must" | "should" | "may";
 }
 

@@ -4,7 +4,7 @@ import { AuthSession } from "./auth_session.ts";
 import { discard, readBody } from "./bounded_body.ts";
 import { ERROR_BODY_LIMIT, type FailedAnswer, failureOf, saysTokenInvalid } from "./failed_answer.ts";
 import { isRedirect, redirectTarget } from "./redirect_policy.ts";
-import { RegistryError, shownUrl } from "./registry_error.ts";
+import { RegistryError } from "./registry_error.ts";
 import { ShownWarnings } from "./server_warnings.ts";
 import type { Wire } from "./wire.ts";
 
@@ -84,12 +84,8 @@ export class Exchange {
   }
 
   #anonymousSession(origin: URL): AuthSession {
-    const repository = "";
-    return new AuthSession(
-      { origin, repository, credential: () => Promise.resolve(undefined) },
-      this.#wire,
-      this.#world,
-    );
+    const credential = () => Promise.resolve(undefined);
+    return new AuthSession({ origin, repository: undefined, credential }, this.#wire, this.#world);
   }
 }
 
@@ -109,13 +105,12 @@ function refusalOf(answer: FailedAnswer, session: AuthSession): RegistryError {
 }
 
 async function failedAnswer(response: Response, url: URL): Promise<FailedAnswer> {
-  const body = await readBody(response, ERROR_BODY_LIMIT, url).then(
-    (bytes) => new TextDecoder().decode(bytes),
-    async (error) => {
-      // the status says enough; an endless or broken page about it is not worth another failure
-      await discard(response);
-      return `${shownUrl(url)}: ${error instanceof Error ? error.name : "unreadable"}`;
-    },
-  );
+  let body = "";
+  try {
+    body = new TextDecoder().decode(await readBody(response, ERROR_BODY_LIMIT, url));
+  } catch {
+    // the status says enough: an endless or broken page about it is not worth another failure
+    await discard(response);
+  }
   return { url, status: response.status, headers: response.headers, body };
 }

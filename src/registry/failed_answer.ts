@@ -57,7 +57,6 @@ function codeOf(status: number): RegistryErrorCode {
 }
 
 function advice(status: number, headers: Headers): string {
-  if (status === 404) return ", check the name of the image";
   if (status !== 429) return "";
   const remaining = headers.get("ratelimit-remaining");
   return remaining === null ? "" : `, rate limit remaining: ${shownText(remaining, 40)}`;

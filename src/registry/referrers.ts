@@ -11,6 +11,9 @@ import { RegistryError } from "./registry_error.ts";
 /** Pages of one list, of up to 4 MiB each: thousands of signatures. */
 const PAGE_LIMIT = 16;
 
+/** How registries say that they do not know the API: 404 as they should, or as if the path were a bad name. */
+const NO_API: readonly number[] = [400, 404, 405];
+
 /** What {@linkcode findReferrers} asks with. */
 export interface ReferrersOptions {
   /** Asks registries. */
@@ -35,7 +38,7 @@ export async function findReferrers(
   options: ReferrersOptions,
 ): Promise<Descriptor[]> {
   const found = await fromApi(reference, digest, options).catch((failure: unknown) => {
-    if (failure instanceof RegistryError && failure.code === "not-found") return undefined;
+    if (failure instanceof RegistryError && NO_API.includes(failure.status ?? 0)) return undefined;
     throw failure;
   }) ?? await fromTag(reference, digest, options);
   const { artifactType } = options;

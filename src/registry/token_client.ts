@@ -80,7 +80,8 @@ async function readToken(response: Response, server: URL, world: World): Promise
   const text = new TextDecoder().decode(bytes);
   if (isGiven) return parseTokenAnswer(text, server, world.clock.now());
   const failure = failureOf({ url: server, status: response.status, headers: response.headers, body: text });
-  // a token server's 400 is about our credentials as much as its 401 is
-  if (failure.status !== 400) throw failure;
-  throw new RegistryError("auth-refused", failure.message, { status: 400 });
+  if (failure.retryable || failure.code === "auth-refused") throw failure;
+  // a token server's 400 is about our credentials as much as its 401 is; nothing else it says is about the image
+  const code = response.status === 400 ? "auth-refused" : "registry-failure";
+  throw new RegistryError(code, `${failure.message}, when asked for a token`, { status: response.status });
 }
