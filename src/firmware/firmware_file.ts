@@ -21,22 +21,10 @@ export interface FirmwareRequest {
   readonly maxEntries?: number;
 }
 
-/** How far the fetching of one layer is. */
-export interface ExtractProgress {
-  /** Digest of the layer. */
-  readonly layer: string;
-  /** Compressed bytes read so far. */
-  readonly bytes: number;
-  /** Compressed bytes of the layer. */
-  readonly total: number;
-}
-
 /** How to extract. */
 export interface ExtractOptions {
   /** Aborting it ends the extraction, and leaves nothing behind. */
   readonly signal: AbortSignal;
-  /** Told after every chunk. */
-  readonly onProgress?: (progress: ExtractProgress) => void;
 }
 
 /** A firmware of which every byte has been verified. Disposing it removes the file. */

@@ -9,8 +9,6 @@ export interface LayerContentOptions {
   readonly signal: AbortSignal;
   /** Uncompressed bytes allowed. */
   readonly limit: number;
-  /** Told the compressed bytes read so far, after every chunk. */
-  readonly onBytes?: (total: number) => void;
 }
 
 /**
@@ -25,7 +23,7 @@ export async function readLayer<Result>(
   consume: (content: AsyncIterable<Uint8Array>) => Promise<Result>,
   options: LayerContentOptions,
 ): Promise<Result> {
-  using reader = new LayerReader(layer, options);
+  using reader = new LayerReader(layer, options.signal);
   const content = new CheckedContent(layer, options.limit);
   try {
     const result = await consume(content.chunks(decodeLayer(reader.chunks())));

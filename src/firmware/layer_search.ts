@@ -76,11 +76,9 @@ export class LayerSearch {
     layer: LayerSource,
     consume: (content: AsyncIterable<Uint8Array>) => Promise<Result>,
   ): Promise<Result> {
-    const { signal, onProgress } = this.#options;
     return readLayer(layer, consume, {
-      signal,
+      signal: this.#options.signal,
       limit: this.#request.maxFirmwareSize + LAYER_OVERHEAD,
-      onBytes: (bytes) => onProgress?.({ layer: layer.digest, bytes, total: layer.size }),
     });
   }
 

@@ -14,32 +14,23 @@ export interface LayerSource {
   open(signal: AbortSignal): ReadableStream<Uint8Array>;
 }
 
-/** How to read a {@linkcode LayerSource}. */
-export interface LayerReading {
-  /** Aborting it ends the reading with the signal's reason. */
-  readonly signal: AbortSignal;
-  /** Told the bytes read so far, after every chunk. */
-  readonly onBytes?: (total: number) => void;
-}
-
 /**
  * The compressed bytes of one layer. It remembers a failure of the stream, because a broken blob is noticed first by
  * whoever decodes it, long before the stream has reached the end where it can tell that the digest is wrong.
  */
 export class LayerReader implements Disposable {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #reading: LayerReading;
+  readonly #signal: AbortSignal;
   readonly #onAbort: () => void;
-  #total = 0;
   #ended = false;
   #failure: { readonly reason: unknown } | undefined;
 
-  /** Starts fetching. */
-  constructor(layer: LayerSource, reading: LayerReading) {
-    this.#reading = reading;
-    this.#reader = layer.open(reading.signal).getReader();
+  /** Starts fetching, until `signal` is aborted. */
+  constructor(layer: LayerSource, signal: AbortSignal) {
+    this.#signal = signal;
+    this.#reader = layer.open(signal).getReader();
     this.#onAbort = () => this.#cancel();
-    reading.signal.addEventListener("abort", this.#onAbort, { once: true });
+    signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   /** Chunks up to the verified end; throws what the stream threw, or the signal's reason. */
@@ -54,21 +45,18 @@ export class LayerReader implements Disposable {
 
   /** Lets go of the stream, read to its end or not. */
   [Symbol.dispose](): void {
-    this.#reading.signal.removeEventListener("abort", this.#onAbort);
+    this.#signal.removeEventListener("abort", this.#onAbort);
     if (!this.#ended) this.#cancel();
   }
 
   async #next(): Promise<Uint8Array | undefined> {
-    this.#reading.signal.throwIfAborted();
+    this.#signal.throwIfAborted();
     if (this.#failure !== undefined) throw this.#failure.reason;
     try {
       const { done, value } = await this.#reader.read();
       // A cancelled stream ends as if it were complete: the signal tells them apart.
-      this.#reading.signal.throwIfAborted();
+      this.#signal.throwIfAborted();
       this.#ended = done;
-      if (value === undefined) return undefined;
-      this.#total += value.length;
-      this.#reading.onBytes?.(this.#total);
       return value;
     } catch (reason) {
       this.#failure ??= { reason };
@@ -79,6 +67,6 @@ export class LayerReader implements Disposable {
 
   #cancel(): void {
     // The reader of a failed stream cannot be cancelled, and needs not be.
-    this.#reader.cancel(this.#reading.signal.reason).catch(() => undefined);
+    this.#reader.cancel(this.#signal.reason).catch(() => undefined);
   }
 }
