@@ -13,7 +13,7 @@ export function looksRandom(bytes: Uint8Array): boolean {
 }
 
 /** Shannon entropy of the distribution of bytes, in bits per byte. */
-export function entropy(bytes: Uint8Array): number {
+function entropy(bytes: Uint8Array): number {
   const counts = new Uint32Array(256);
   for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1;
   let bits = 0;

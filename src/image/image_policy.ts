@@ -184,6 +184,10 @@ function warnOfDevice({ chip }: ImageFacts, policy: ImagePolicy): ImageWarning[]
       `No chip is known for the device '${policy.device}', so the image's (${chip.name}) was not compared`;
     return [{ code: "unknown-device", message }];
   }
+  if (policy.reportedDevice !== undefined && reported === undefined) {
+    const message = "The device reports a name that is no known chip's, so only the job's was compared";
+    return [{ code: "unknown-device", message }];
+  }
   if (
     device?.variant === undefined || reported?.variant === undefined || device.variant === reported.variant
   ) {

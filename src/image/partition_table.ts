@@ -1,6 +1,6 @@
 /** Bytes of an entry. */
 const entryLength = 32;
-/** The largest table, with its MD5 entry, is one sector less the signature of Secure Boot v1: 3072 bytes. */
+/** What ESP-IDF reserves in the sector for entries and their MD5; the rest may hold a signature. */
 export const maxTableLength = 3072;
 const sectorLength = 4096;
 /** Type of a partition that holds an application. */
@@ -33,11 +33,6 @@ export function parsePartitionTable(bytes: Uint8Array): Partition[] {
     partitions.push(partition);
   }
   return partitions;
-}
-
-/** Whether the bytes begin with an entry that makes sense. */
-export function looksLikePartitionTable(bytes: Uint8Array): boolean {
-  return parsePartitionTable(bytes.subarray(0, entryLength)).length > 0;
 }
 
 /** Whether a partition holds an application. */

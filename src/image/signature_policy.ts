@@ -24,7 +24,10 @@ export function judgeSignatures(
     message: `Cannot send the firmware: ${nameOf(signature)} is not valid, as ${signature.reason}; ` +
       "sign the image again, or fetch it again",
   }));
-  const isC2 = chipOfId(facts?.chip.id ?? -1)?.name === "esp32c2";
+  const chip = chipOfId(facts?.chip.id ?? -1);
+  const isC2 = chip?.name === "esp32c2";
+  // a block beyond those that the bootloader looks at proves nothing to it
+  const isSeen = ({ block }: SecureBootSignature) => chip === undefined || block < chip.signatureBlocks;
   const isTrusted = ({ valid, keyDigest }: SecureBootSignature) =>
     valid === true &&
     policy.trustedKeyDigests.some((digest) =>
@@ -32,7 +35,7 @@ export function judgeSignatures(
     );
   const unexplained = signatures.filter(({ valid, scheme }) => valid === false && scheme === "v1");
   const mustBeTrusted = policy.trustedKeyDigests.length > 0;
-  if ((mustBeTrusted && !signatures.some(isTrusted)) || unexplained.length > 0) {
+  if ((mustBeTrusted && !signatures.filter(isSeen).some(isTrusted)) || unexplained.length > 0) {
     refusals.push(untrusted(signatures));
   }
   const warnings = signatures.filter(({ valid }) => valid === "not verifiable").map((signature) => ({

@@ -49,7 +49,7 @@ const chipCases: readonly (readonly [device: string, reported: string | undefine
   ["board-7", "esp32s3", "refused: wrong-chip warned: chip-revision,unsigned overridden: "],
   ["board-7", undefined, "refused:  warned: unknown-device,chip-revision,unsigned overridden: "],
   ["board-7", "<html>", "refused:  warned: unknown-device,chip-revision,unsigned overridden: "],
-  ["esp32", "<html>", "refused:  warned: chip-revision,unsigned overridden: "],
+  ["esp32", "<html>", "refused:  warned: unknown-device,chip-revision,unsigned overridden: "],
   ["esp32r2", "esp32r8", "refused:  warned: other-variant,chip-revision,unsigned overridden: "],
 ];
 
@@ -111,9 +111,15 @@ const signatureCases: readonly (readonly [
   ["signed", [signature()], { requireSecureBootSignature: true }, []],
   ["signed by the trusted key", [signature()], { trustedKeyDigests: [otherKey, key] }, []],
   ["signed by another key", [signature()], { trustedKeyDigests: [otherKey] }, ["signature-untrusted"]],
-  ["second block trusted", [signature(), signature({ block: 1, keyDigest: otherKey })], {
-    trustedKeyDigests: [otherKey],
-  }, []],
+  [
+    "second block trusted, which esp32 never looks at",
+    [
+      signature(),
+      signature({ block: 1, keyDigest: otherKey }),
+    ],
+    { trustedKeyDigests: [otherKey] },
+    ["signature-untrusted"],
+  ],
   ["altered", [signature(bad)], {}, ["signature-corrupt"]],
   ["trusted key, but altered", [signature(bad)], { trustedKeyDigests: [key] }, [
     "signature-corrupt",
@@ -137,6 +143,13 @@ Deno.test("judgeImage: signatures under each policy", async () => {
     const { refusals } = judgeImage(await plain({ signatures }), { ...lenient, ...policy });
     assertEquals(refusals.map(({ code }) => code as string), refused, name);
   }
+});
+
+Deno.test("judgeImage: any block of a trusted key will do on a chip that looks at three", async () => {
+  const chip = { id: 9, name: "esp32s3", status: "stable" } as const;
+  const signatures = [signature(), signature({ block: 1, keyDigest: otherKey })];
+  const policy = { ...lenient, device: "esp32s3", trustedKeyDigests: [otherKey] };
+  assertEquals(judgeImage(await plain({ chip, signatures }), policy).refusals, []);
 });
 
 Deno.test("judgeImage: esp32c2 burns half a digest, and that half is trusted there", async () => {
