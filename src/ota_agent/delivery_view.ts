@@ -22,6 +22,11 @@ export class DeliveryView {
     this.#ends = ends;
   }
 
+  /** Makes sure, while the connection certainly is there, that the table shows it. */
+  async calibrate(): Promise<void> {
+    for (let look = 0; look < LOOKS_TO_BE_GONE && !this.#wasSeen; look++) await this.look();
+  }
+
   /** Absence proves something only for a connection that the table has shown before. */
   async look(): Promise<KernelView> {
     const sockets = await tcpSockets(this.#files);

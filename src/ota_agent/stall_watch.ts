@@ -5,10 +5,10 @@ import type { DeliveryView } from "./delivery_view.ts";
 const LOOK_INTERVAL = 250;
 
 /**
- * The slowest device worth waiting for where the kernel's queue cannot be seen, in bytes a second: a few percent of
+ * The slowest device worth waiting for where the kernel's queue cannot be seen, in bytes a second: a tenth of
  * what an ESP32 writes to its flash.
  */
-const SLOWEST_DEVICE = 10_000;
+const SLOWEST_DEVICE = 20_000;
 
 /** How far a transfer is. */
 export interface TransferProgress {

@@ -44,6 +44,7 @@ export async function transferFirmware(
   using file = await openFirmware(options);
   const totalBytes = await file.size();
   const view = new DeliveryView(world.files, { localPort: options.localPort, address, port });
+  await view.calibrate();
   const start = world.clock.now();
   await using watch = new StallWatch(view, {
     clock: world.clock,
