@@ -217,6 +217,9 @@ export class LabDevice implements AsyncDisposable {
           port: this.#options.agentPort ?? 4433,
           pinned: this.#keys.pinned,
           signal: this.#stop.signal,
+          ...(this.#behaviour.receiveWindow === undefined
+            ? {}
+            : { receiveWindow: this.#behaviour.receiveWindow }),
         },
         certificate: this.certificate.der,
         behaviour: this.#behaviour,

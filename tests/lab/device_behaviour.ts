@@ -37,6 +37,8 @@ export interface DeviceBehaviour {
   readonly splitCertificate?: boolean;
   /** Bytes per second it reads (before scaling); as fast as they come otherwise. */
   readonly bytesPerSecond?: number;
+  /** Bytes of its receive buffer (never scaled); the system's choice otherwise. */
+  readonly receiveWindow?: number;
   /** Where the transfer goes wrong. */
   readonly transfer?: TransferFault;
   /** Whether the image it received fails verification. */
@@ -87,7 +89,8 @@ export const deviceBehaviours: Readonly<Record<string, DeviceBehaviour>> = {
   "resets at 50 %": { transfer: { fraction: 0.5, then: "reset" } },
   "resets at 99 %": { transfer: { fraction: 0.99, then: "reset" } },
   "closes early": { transfer: { fraction: 0.5, then: "close" } },
-  "slow reader": { bytesPerSecond: 60_000 },
+  // lwIP has four segments of 1440 bytes by default.
+  "slow reader": { bytesPerSecond: 60_000, receiveWindow: 5760 },
   "rejects the image": { rejectsImage: true },
   "rollback": { afterRestart: "rollback" },
   "never returns": { afterRestart: "gone" },

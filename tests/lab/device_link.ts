@@ -1,7 +1,9 @@
 import { Buffer } from "node:buffer";
+import { connect as connectTcp, type Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { connect, type TLSSocket } from "node:tls";
-import { closeQuietly, sendAll } from "./device_sockets.ts";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { RecordReader } from "./device_records.ts";
+import { connectWithSmallWindow } from "./device_small_window.ts";
 import { alertRecord, chainIn, refusalOf } from "./device_trust.ts";
 
 /** Whom a device dials and how it judges it. */
@@ -12,6 +14,8 @@ export interface DialOptions {
   readonly port: number;
   /** PEM of the only authority. */
   readonly pinned: string;
+  /** Bytes of its receive buffer; the system's choice by default. */
+  readonly receiveWindow?: number;
   /** Ends the attempt and everything after it. */
   readonly signal: AbortSignal;
 }
@@ -27,7 +31,7 @@ export class UntrustedAgent extends Error {
  * {@linkcode DeviceLink.read}, so that a device that does not read closes its window as a real one does.
  */
 export class DeviceLink {
-  readonly #tcp: Deno.TcpConn;
+  readonly #tcp: Socket;
   readonly #tls: TLSSocket;
   readonly #received: Uint8Array[] = [];
   #end: { readonly error?: Error } | undefined;
@@ -37,9 +41,9 @@ export class DeviceLink {
   #reader = Promise.withResolvers<void>();
   #arrival = Promise.withResolvers<void>();
 
-  private constructor(tcp: Deno.TcpConn, options: DialOptions) {
+  private constructor(tcp: Socket, options: DialOptions) {
     this.#tcp = tcp;
-    this.#tls = connect({
+    this.#tls = connectTls({
       socket: this.#wire(options),
       servername: "ota-agent",
       minVersion: "TLSv1.2",
@@ -57,8 +61,7 @@ export class DeviceLink {
 
   /** Connects and shakes hands. Throws {@linkcode UntrustedAgent}, or what the network or the engine says. */
   static async dial(options: DialOptions): Promise<DeviceLink> {
-    const { hostname, port, signal } = options;
-    const link = new DeviceLink(await Deno.connect({ hostname, port, signal }), options);
+    const link = new DeviceLink(await openTcp(options), options);
     link.#tls.once("secureConnect", () => link.#notice(() => link.#opened = true));
     while (!link.#opened && link.#end === undefined) await link.#arrival.promise;
     if (link.#opened) return link;
@@ -90,7 +93,13 @@ export class DeviceLink {
     this.close();
   }
 
-  /** Closes at once. The peer sees a reset when it has sent bytes that nobody read. */
+  /** Ends the connection with a reset (RST), which nothing follows. */
+  reset(): void {
+    this.#tcp.resetAndDestroy();
+    this.close();
+  }
+
+  /** Closes at once, without close_notify. */
   close(): void {
     const error = new DOMException("the device closed the connection", "AbortError");
     this.#notice(() => {
@@ -118,10 +127,11 @@ export class DeviceLink {
   /** The TCP connection as the engine sees it: the server's first bytes are held back until they are judged. */
   #wire({ pinned }: DialOptions): Duplex {
     const tcp = this.#tcp;
+    const records = new RecordReader(tcp);
     let head: Uint8Array | undefined = new Uint8Array();
     const pull = async (): Promise<Uint8Array | null> => {
       if (this.#opened) await this.#reader.promise;
-      const bytes = await receiveRecord(tcp);
+      const bytes = await records.next();
       if (bytes === null) this.#sawEnd = true;
       if (head === undefined || bytes === null) return bytes;
       head = Buffer.concat([head, bytes]);
@@ -129,7 +139,7 @@ export class DeviceLink {
       if (chain === "more") return await pull();
       const refusal = chain === "none" ? undefined : refusalOf(chain, pinned);
       if (refusal !== undefined) {
-        await tcp.write(alertRecord(refusal));
+        await new Promise((resolve) => tcp.end(alertRecord(refusal), () => resolve(undefined)));
         throw new UntrustedAgent(`Cannot trust the agent: ${refusal}`);
       }
       const judged = head;
@@ -141,40 +151,36 @@ export class DeviceLink {
         pull().then((bytes) => this.push(bytes), (error) => this.destroy(error));
       },
       write(bytes: Uint8Array, _encoding, done) {
-        sendAll(tcp, bytes).then(() => done(), done);
+        tcp.write(bytes, done);
       },
       final(done) {
-        tcp.closeWrite().then(() => done(), done);
+        tcp.end(done);
       },
       destroy(error, done) {
-        closeQuietly(tcp);
+        tcp.destroy();
         done(error);
       },
     });
   }
 }
 
-/** Content type, version, length (RFC 5246, section 6.2.1). */
-const RECORD_HEADER_BYTES = 5;
-
-/**
- * One TLS record, or what came of it before the end; `null` at the end. Never a byte more: what a device did not
- * get to must still be in the system when it goes, so that its peer sees a reset.
- */
-async function receiveRecord(tcp: Deno.TcpConn): Promise<Uint8Array | null> {
-  const header = await receiveExactly(tcp, RECORD_HEADER_BYTES);
-  if (header.length < RECORD_HEADER_BYTES) return header.length === 0 ? null : header;
-  const body = await receiveExactly(tcp, ((header[3] ?? 0) << 8) + (header[4] ?? 0));
-  return Buffer.concat([header, body]);
-}
-
-async function receiveExactly(tcp: Deno.TcpConn, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let received = 0;
-  while (received < length) {
-    const read = await tcp.read(bytes.subarray(received));
-    if (read === null) break;
-    received += read;
+/** Connects, without reading yet. Rejects with the system's error or the signal's reason. */
+function openTcp({ hostname, port, receiveWindow, signal }: DialOptions): Promise<Socket> {
+  if (receiveWindow !== undefined) {
+    return connectWithSmallWindow({ transport: "tcp", hostname, port }, receiveWindow);
   }
-  return bytes.subarray(0, received);
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      tcp.destroy();
+      reject(signal.reason);
+    };
+    const tcp = connectTcp({ host: hostname, port });
+    tcp.on("error", reject);
+    tcp.once("connect", () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve(tcp);
+    });
+    if (signal.aborted) return onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
 }

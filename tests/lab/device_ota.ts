@@ -151,8 +151,7 @@ async function stop(board: OtaBoard, how: "stall" | "reset" | "close", link: Dev
   board.note("broken", how);
   if (how === "stall") await ended(board.dial.signal);
   if (how === "close") await link.finish();
-  // What arrives meanwhile stays unread, which makes the system send a reset.
-  if (how === "reset") await systemClock.sleep(20, board.dial.signal);
+  if (how === "reset") link.reset();
   return false;
 }
 
