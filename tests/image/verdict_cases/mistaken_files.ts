@@ -1,4 +1,4 @@
-import { concatBytes, filledBytes, noiseBytes, withBytes } from "../../builders/esp_bytes.ts";
+import { concatBytes, filledBytes, noiseBytes, padBytes, withBytes } from "../../builders/esp_bytes.ts";
 import { ESP_CHIP_NAMES, ESP_CHIPS } from "../../builders/esp_chips.ts";
 import {
   buildEsp8266Eboot,
@@ -60,6 +60,16 @@ export const mistakenFiles: VerdictCase[] = [
   mistaken("tar of a layer", () => buildUstar("firmware/thermo.bin", app), { kind: "archive", says: /tar/i }),
   mistaken("HTML error page", buildHtmlPage, { kind: "text-page", says: /HTML/ }),
   mistaken("JSON error", buildJsonError, { kind: "text-page", says: /JSON/ }),
+  mistaken(
+    "HTML with a byte order mark",
+    () => concatBytes(Uint8Array.of(0xef, 0xbb, 0xbf), buildHtmlPage()),
+    {
+      kind: "text-page",
+    },
+  ),
+  mistaken("plain text", () => new TextEncoder().encode("404 page not found\n".repeat(3)), {
+    kind: "text-page",
+  }),
   mistaken("partition table", () => buildPartitionTable(), { kind: "partition-table" }),
   mistaken("partition table of one entry", () => buildPartitionTable(twoSlotEntries().slice(3, 4)), {
     kind: "partition-table",
@@ -132,6 +142,32 @@ export const mistakenFiles: VerdictCase[] = [
       return concatBytes(merged, filledBytes((4 << 20) - merged.length, 0xff));
     },
     { kind: "merged-image", applicationOffset: 0x10000 },
+  ),
+  mistaken(
+    "merged flash image whose table was left out",
+    () => withBytes(buildMergedFlash({ chip: "esp32c3" }), 0x8000, filledBytes(0xc00, 0xff)),
+    { kind: "merged-image", applicationOffset: 0x10000 },
+  ),
+  mistaken(
+    "merged flash image of bootloader and table alone",
+    () => buildMergedFlash({ chip: "esp32c3" }).slice(0, 0x9000),
+    { kind: "merged-image", applicationOffset: -1 },
+  ),
+  mistaken(
+    "merged flash image whose first partition for an application is empty",
+    () => {
+      const merged = buildMergedFlash({ chip: "esp32", appOffset: 0x110000 });
+      return withBytes(merged, 0x8000, buildPartitionTable());
+    },
+    { kind: "merged-image", applicationOffset: 0x110000 },
+  ),
+  mistaken(
+    "bootloader with another bootloader where an application is usual",
+    () => {
+      const bootloader = buildBootloader("esp32s3");
+      return concatBytes(padBytes(bootloader, 0x10000), bootloader);
+    },
+    { kind: "bootloader", chip: "esp32s3" },
   ),
   mistaken("no segments", () => withBytes(app, 1, [0]), { kind: "not-an-image" }),
   mistaken("application with a wrong first byte", () => withBytes(app, 0, [0xe8]), { kind: "not-an-image" }),

@@ -1,4 +1,4 @@
-import { type Bytes, filledBytes } from "../../builders/esp_bytes.ts";
+import { type Bytes, filledBytes, noiseBytes, withFlip } from "../../builders/esp_bytes.ts";
 import { ESP_CHIPS } from "../../builders/esp_chips.ts";
 import {
   appSegments,
@@ -8,6 +8,8 @@ import {
   type EspSegment,
 } from "../../builders/esp_image.ts";
 import type { VerdictCase, WantedVerdict } from "./verdict_case.ts";
+
+const assets = { address: 0x3fc98000, data: noiseBytes(0x10000, 77) };
 
 /** Images whose bytes are true and whose content is out of the ordinary. */
 export const oddImages: VerdictCase[] = [
@@ -82,6 +84,19 @@ export const oddImages: VerdictCase[] = [
     integrity: "intact",
     findings: ["warn overlapping-segments"],
   }),
+  built("constants that are noise, as compressed assets are", { extraSegments: [assets] }, {
+    kind: "application",
+    integrity: "intact",
+  }),
+  {
+    name: "constants that are noise, and one bit flipped",
+    file: () => withFlip(buildEspApp({ extraSegments: [assets] }), 0x9000),
+    want: { kind: "application", integrity: "corrupt", where: "checksum" },
+  },
+  paged("32 KiB pages, as the descriptor says", 15, "absent"),
+  paged("64 KiB pages, as the descriptor says, disagreeing with the offset", 16, "findings"),
+  paged("impossible pages, so whatever the device is built for", 30, "absent"),
+  paged("unknown pages, so whatever the device is built for", 0, "absent"),
   {
     name: "code whose load address disagrees with its flash offset",
     file: () => reassembled({ 3: { address: 0x42000000 } }),
@@ -117,6 +132,22 @@ function built(name: string, options: EspAppOptions, want: WantedVerdict): Verdi
 
 function paddings(count: number) {
   return Array.from({ length: count }, () => ({ address: 0, data: new Uint8Array(8) }));
+}
+
+/** An application of esp32c6 whose code is mapped half a page of 64 KiB from where its flash offset is. */
+function paged(name: string, mmuPageLog2: number, wanted: "absent" | "findings"): VerdictCase {
+  const { id, iram } = ESP_CHIPS.esp32c6;
+  const file = () => {
+    const segments = appSegments({ chip: "esp32c6", mmuPageLog2 });
+    const moved = segments.map((segment, index) =>
+      index === 3 ? { ...segment, address: segment.address + 0x8000 } : segment
+    );
+    return assembleEspImage(moved, { chipId: id, entry: iram + 0x40 });
+  };
+  const verdict: WantedVerdict = wanted === "absent"
+    ? { kind: "application", integrity: "intact", absent: ["misaligned-segment"] }
+    : { kind: "application", integrity: "intact", findings: ["error misaligned-segment"] };
+  return { name: `code half a page off: ${name}`, file, want: verdict };
 }
 
 /** An application with some segments changed, its checksum and SHA-256 right. */
