@@ -5,10 +5,8 @@ import { DeviceHttp, type DeviceReply, type DeviceRequest, errorReply } from "./
 import { isBootable, versionOf } from "./device_image.ts";
 import type { DeviceEvent, DeviceEventName, DeviceOptions, RunningFirmware } from "./device_options.ts";
 import { type DialAttempt, receiveImage } from "./device_ota.ts";
+import { infoReply, onboardReply } from "./device_pages.ts";
 import { DEVICE_TIMES, scaleOf } from "./device_timings.ts";
-
-/** `/info` is built in 100 bytes, the last of which is a NUL. */
-const INFO_BYTES = 99;
 
 /** Starts a device. Dispose it when done. */
 export async function startDevice(options: DeviceOptions = {}): Promise<LabDevice> {
@@ -168,26 +166,11 @@ export class LabDevice implements AsyncDisposable {
 
   async #get(path: string): Promise<DeviceReply> {
     const { info, onboard } = this.#behaviour;
-    if (path === "/info" && info !== "absent") {
-      if (info === "silent") return "never";
-      if (info === "error") return errorReply(500);
-      if (info === "html") return { status: 200, body: "<!doctype html><title>Router</title>" };
-      if (info === "slow") await this.#pause(DEVICE_TIMES.slowReply);
-      const application = this.#options.application ?? "thermo";
-      const fields = {
-        device: this.#device,
-        application: info === "cut" ? application.padEnd(60, "-sensor") : application,
-        version: this.#running.version,
-      };
-      return { status: 200, type: "application/json", body: JSON.stringify(fields).slice(0, INFO_BYTES) };
-    }
-    if (path === "/onboard" && onboard !== "absent") {
-      if (onboard === "error") return errorReply(500);
-      const certificate = onboard === "other" ? this.#keys.other : this.certificate;
-      const body = onboard === "pem" ? certificate.pem : certificate.der;
-      return { status: 200, type: "application/octet-stream", body };
-    }
-    return errorReply(404);
+    if (path === "/onboard") return onboardReply(this.certificate, this.#keys.other, onboard);
+    if (path !== "/info") return errorReply(404);
+    if (info === "slow") await this.#pause(DEVICE_TIMES.slowReply);
+    const application = this.#options.application ?? "thermo";
+    return infoReply({ device: this.#device, application, version: this.#running.version }, info);
   }
 
   async #update(request: DeviceRequest): Promise<DeviceReply> {
