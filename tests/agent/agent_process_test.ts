@@ -1,0 +1,219 @@
+import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import { AgentError } from "../../src/agent/agent_error.ts";
+import { type AgentProcess, type AgentProcessOptions, startAgent } from "../../src/agent/agent_process.ts";
+import type { AgentVerdict } from "../../src/agent/agent_transcript.ts";
+import { denoWorld } from "../../src/deno_world.ts";
+import type { ChildCommand, Log, World } from "../../src/world.ts";
+import { quietLog } from "../ota_agent/agent_run.ts";
+
+const PROOF = "Verified device\nFirmware sent to IoT\n";
+
+type Options = Partial<AgentProcessOptions> & { readonly world?: World };
+
+function start(command: ChildCommand, options: Options = {}): AgentProcess {
+  const { world = denoWorld(quietLog), ...rest } = options;
+  return startAgent({ command, dialect: "classic" }, world, {
+    signal: new AbortController().signal,
+    port: freePort(),
+    readyTimeout: 10_000,
+    timeout: 20_000,
+    phases: { dialIn: 10_000, attestation: 10_000, transferIdle: 10_000 },
+    killGrace: 300,
+    onEvent: () => undefined,
+    ...rest,
+  });
+}
+
+/** A shell script; what it prints is its business. */
+function shell(script: string): ChildCommand {
+  return { path: "/bin/sh", args: ["-c", script], env: { PATH: Deno.env.get("PATH") ?? "" } };
+}
+
+function listening(port: number): ChildCommand {
+  const program = new URL("listening_program.ts", import.meta.url).pathname;
+  const env = Object.fromEntries(["PATH", "HOME", "DENO_DIR"].flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
+  return { path: Deno.execPath(), args: ["run", "-A", "--no-prompt", program, `${port}`], env };
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return listener.addr.port;
+}
+
+const codeOf = (verdict: AgentVerdict): string => verdict.kind === "delivered" ? "delivered" : verdict.code;
+
+/** A log that remembers its lines. */
+function remembering(): { log: Log; lines: string[] } {
+  const lines: string[] = [];
+  const keep = (message: string): void => void lines.push(message);
+  const log: Log = { debug: () => undefined, info: keep, warn: keep, error: keep, room: () => log };
+  return { log, lines };
+}
+
+async function refusedBecause(agent: AgentProcess): Promise<AgentError> {
+  return await assertRejects(() => agent.ready, AgentError);
+}
+
+Deno.test("startAgent: a program that is not there: cannot-start, and nothing runs", async () => {
+  await using agent = start({ path: "/nowhere/ota-agent", args: [], env: {} });
+  const error = await refusedBecause(agent);
+  assertEquals(error.code, "cannot-start");
+  assertStringIncludes(error.message, "'/nowhere/ota-agent'");
+  assertEquals(codeOf(await agent.verdict), "died");
+});
+
+Deno.test("startAgent: an early exit is seen before a device is told, with the words of stderr", async () => {
+  await using agent = start(shell("echo 'Failed to load server private key: -0x3E00' >&2; exit 255"));
+  const error = await refusedBecause(agent);
+  assertEquals(error.code, "exited-early");
+  assertStringIncludes(
+    error.message,
+    "status 255; it said last: 'Failed to load server private key: -0x3E00'",
+  );
+  assertEquals(codeOf(await agent.verdict), "bad-key-pair");
+});
+
+Deno.test("startAgent: an early exit with 0 is not ready either", async () => {
+  await using agent = start(shell("echo 'SERVER_KEY_PATH is not set - Please set the path' >&2"));
+  assertEquals((await refusedBecause(agent)).code, "exited-early");
+  assertEquals(codeOf(await agent.verdict), "misconfigured");
+});
+
+Deno.test("startAgent: somebody else's port: port-in-use, and nothing is started", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let started = 0;
+  const world = denoWorld(quietLog);
+  const spawn = (command: ChildCommand) => {
+    started++;
+    return world.spawn(command);
+  };
+  try {
+    await using agent = start(shell("exit 0"), { port: listener.addr.port, world: { ...world, spawn } });
+    assertEquals((await refusedBecause(agent)).code, "port-in-use");
+    assertEquals(codeOf(await agent.verdict), "listen-failed");
+    assertEquals(started, 0);
+  } finally {
+    listener.close();
+  }
+});
+
+Deno.test("startAgent: where the system shows no table, a probe finds the port in use", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const world = denoWorld(quietLog);
+  const files = { ...world.files, readText: () => Promise.reject(new Error("no /proc")) };
+  try {
+    await using agent = start(shell("exit 0"), { port: listener.addr.port, world: { ...world, files } });
+    assertEquals((await refusedBecause(agent)).code, "port-in-use");
+    (await listener.accept()).close();
+  } finally {
+    listener.close();
+  }
+});
+
+Deno.test("startAgent: a program that never listens: never-ready, and it is ended", async () => {
+  await using agent = start(shell("exec sleep 60"), { readyTimeout: 200 });
+  assertEquals((await refusedBecause(agent)).code, "never-ready");
+  assertEquals(codeOf(await agent.verdict), "deadline");
+});
+
+Deno.test("startAgent: both proofs and status 0 deliver, also when the process was never seen to listen", async () => {
+  await using agent = start(shell(`printf '${PROOF}'`));
+  assertEquals((await refusedBecause(agent)).code, "exited-early");
+  assertEquals(await agent.verdict, { kind: "delivered", receipt: false });
+});
+
+Deno.test("startAgent: a process that dies by a signal has failed, whatever it said", async () => {
+  await using agent = start(shell(`printf '${PROOF}'; kill -SEGV $$`));
+  const verdict = await agent.verdict;
+  assertEquals(codeOf(verdict), "died");
+  assert(verdict.kind === "failed");
+  assertStringIncludes(verdict.message, "SIGSEGV");
+});
+
+Deno.test("startAgent: a wrapper's 0 over a dead agent proves nothing", async () => {
+  await using agent = start(shell("sh -c 'echo Verified device; kill -KILL $$'; exit 0"));
+  assertEquals(codeOf(await agent.verdict), "unproven");
+});
+
+Deno.test("startAgent: grandchildren that hold the pipes do not hold the verdict", async () => {
+  const begin = performance.now();
+  await using agent = start(shell(`printf '${PROOF}'; sleep 5 & exit 0`));
+  assertEquals(codeOf(await agent.verdict), "delivered");
+  assertLess(performance.now() - begin, 4_000);
+});
+
+Deno.test("startAgent: stop ends a process that ignores SIGTERM", async () => {
+  const agent = start(shell("trap '' TERM; echo up; while :; do sleep 0.05; done"));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await agent.stop();
+  const verdict = await agent.verdict;
+  assertEquals(codeOf(verdict), "stopped");
+  assertEquals((await refusedBecause(agent)).code, "stopped");
+});
+
+Deno.test("startAgent: an aborted signal ends the process, also before it was started", async () => {
+  const stop = new AbortController();
+  await using running = start(shell("exec sleep 60"), { signal: stop.signal });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  stop.abort(new Error("enough"));
+  assertEquals(codeOf(await running.verdict), "stopped");
+  await using late = start(shell("exec sleep 60"), { signal: stop.signal });
+  assertEquals((await refusedBecause(late)).code, "stopped");
+  await late.verdict;
+});
+
+Deno.test("startAgent: the time of the whole agent is bounded", async () => {
+  await using agent = start(shell("exec sleep 60"), { timeout: 200 });
+  assertEquals(codeOf(await agent.verdict), "deadline");
+});
+
+Deno.test("startAgent: a flood of output fills neither memory nor log", async () => {
+  const { log, lines } = remembering();
+  await using agent = start(shell("yes Waiting | head -n 50000; head -c 3000000 /dev/zero"), {
+    world: denoWorld(log),
+  });
+  assertEquals(codeOf(await agent.verdict), "unproven");
+  assertLess(lines.length, 300);
+  assertLess(lines.join().length, 100_000);
+});
+
+Deno.test("startAgent: the child has exactly the environment that was given", async () => {
+  const { log, lines } = remembering();
+  Deno.env.set("FLASHJOB_TEST_PASSWORD", "secret");
+  try {
+    const env = { NEW_FIRMWARE_PATH: "/f", TZ: "UTC" };
+    await using agent = start({ path: "/usr/bin/env", args: [], env }, { world: denoWorld(log) });
+    await agent.verdict;
+    assertEquals(lines.sort(), ["NEW_FIRMWARE_PATH=/f", "TZ=UTC"]);
+  } finally {
+    Deno.env.delete("FLASHJOB_TEST_PASSWORD");
+  }
+});
+
+Deno.test("startAgent: readiness is seen at the port, without a connection and without a line", async () => {
+  const port = freePort();
+  const { log, lines } = remembering();
+  await using agent = start(listening(port), { port, world: denoWorld(log), killGrace: 5_000 });
+  await agent.ready;
+  await agent.stop();
+  if (Deno.build.os === "linux") assertEquals(lines, ["Failed to accept connection: 0 seen"]);
+});
+
+Deno.test("startAgent: a silent agent is ended when nobody dials, and when nothing follows a connection", async () => {
+  for (const connect of [false, true]) {
+    const port = freePort();
+    await using agent = start(listening(port), {
+      port,
+      deviceAddress: "127.0.0.1",
+      phases: { dialIn: 600, attestation: 300, transferIdle: 300 },
+    });
+    await agent.ready;
+    const connection = connect ? await Deno.connect({ hostname: "127.0.0.1", port }) : undefined;
+    assertEquals(codeOf(await agent.verdict), connect ? "attestation-unavailable" : "never-dialled");
+    connection?.close();
+  }
+});

@@ -1,0 +1,54 @@
+import { assertEquals } from "@std/assert";
+import { ClassicPhases, type ConnectedPeers } from "../../src/agent/classic_phases.ts";
+
+const limits = { dialIn: 1_000, attestation: 500, transferIdle: 200 };
+const device = "10.0.0.5";
+const stranger = "10.0.0.6";
+
+/** What is seen at which time: connected peers, or "sent" for a progress line; the verdict after the last. */
+type Seen = readonly [now: number, seen: ConnectedPeers | "sent"];
+
+const TABLE: readonly (readonly [name: string, seen: readonly Seen[], code: string | undefined])[] = [
+  ["nobody, in time", [[999, []]], undefined],
+  ["nobody, too late", [[1_000, []]], "never-dialled"],
+  ["the system does not tell", [[100_000, undefined]], undefined],
+  ["connected, in time", [[900, [device]], [1_399, [device]]], undefined],
+  ["connected, nothing sent", [[900, [device]], [1_400, [device]]], "attestation-unavailable"],
+  ["a stranger holds the place", [[900, [stranger]], [1_400, [stranger]]], "never-dialled"],
+  [
+    "a stranger beside the device",
+    [[900, [stranger, device]], [1_400, [stranger, device]]],
+    "attestation-unavailable",
+  ],
+  [
+    "failed handshakes come and go",
+    [[100, [stranger]], [400, []], [500, [device]], [999, [device]]],
+    undefined,
+  ],
+  ["gone again, too late", [[900, [device]], [1_100, []]], "never-dialled"],
+  ["sending", [[900, [device]], [1_000, "sent"], [1_150, "sent"], [1_349, [device]]], undefined],
+  ["sending stands still", [[1_000, "sent"], [1_200, [device]]], "transfer-broken"],
+  [
+    "sending stands still, the system does not tell",
+    [[1_000, "sent"], [1_200, undefined]],
+    "transfer-broken",
+  ],
+];
+
+for (const [name, seen, code] of TABLE) {
+  Deno.test(`ClassicPhases: ${name}: ${code ?? "goes on"}`, () => {
+    const phases = new ClassicPhases(limits, { now: 0, deviceAddress: device });
+    let verdict;
+    for (const [now, what] of seen) {
+      if (what === "sent") phases.hear({ kind: "sending", detail: "Sent: 1%" }, now);
+      else verdict = phases.overdue(what, now);
+    }
+    assertEquals(verdict?.code, code);
+  });
+}
+
+Deno.test("ClassicPhases: an unknown device's address is no reason to call its connection a stranger's", () => {
+  const phases = new ClassicPhases(limits, { now: 0, deviceAddress: undefined });
+  phases.overdue([stranger], 0);
+  assertEquals(phases.overdue([stranger], 500)?.code, "attestation-unavailable");
+});
