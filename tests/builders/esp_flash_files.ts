@@ -63,18 +63,18 @@ export function buildBootloader(
 }
 
 /** An image whose every segment loads to RAM: a RAM test application, with no descriptor of any kind. */
-export function buildRamOnlyImage(chip: EspChip): Bytes {
+export function buildRamOnlyImage(chip: EspChip, firstSegment = 0x800): Bytes {
   const facts = ESP_CHIPS[chip];
   const segments = [
-    { address: facts.iram, data: codeLikeBytes(0x800, 21) },
+    { address: facts.iram, data: codeLikeBytes(firstSegment, 21) },
     { address: facts.dram, data: codeLikeBytes(0x200, 22) },
   ];
   return assembleEspImage(segments, { chipId: facts.id, entry: facts.iram + 4, hashAppended: false });
 }
 
 /** `--ram-only-header`: RAM segments declared, flash segments hidden after the checksum, no SHA, odd length. */
-export function buildSimpleBootImage(chip: EspChip): Bytes {
-  return concatBytes(buildRamOnlyImage(chip), codeLikeBytes(0x1234, 23));
+export function buildSimpleBootImage(chip: EspChip, firstSegment = 0x800): Bytes {
+  return concatBytes(buildRamOnlyImage(chip, firstSegment), codeLikeBytes(0x1234, 23));
 }
 
 /** The entries of a table with two OTA slots, 1 MB each, the first at `appOffset`. */

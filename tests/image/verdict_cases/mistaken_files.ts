@@ -97,6 +97,9 @@ export const mistakenFiles: VerdictCase[] = [
   mistaken("Secure Boot v1 digested bootloader", buildDigestedBootloader, { kind: "bootloader" }),
   mistaken("RAM-only image", () => buildRamOnlyImage("esp32c3"), { kind: "ram-image", chip: "esp32c3" }),
   mistaken("simple-boot image", () => buildSimpleBootImage("esp32s3"), { kind: "ram-image" }),
+  mistaken("simple-boot image with a small first segment", () => buildSimpleBootImage("esp32s3", 0x20), {
+    kind: "ram-image",
+  }),
   mistaken("bootloader signed with v2", () => signV2(buildBootloader("esp32s3"), secureBootKey("rsa3072")), {
     kind: "bootloader",
   }),

@@ -67,6 +67,12 @@ export const signaturePolicyCases: PolicyCase[] = [
     refusals: [],
   },
   {
+    name: "signature: half a digest is not enough for another chip",
+    file: () => signV2(buildEspApp({ chip: "esp32c6" }), secureBootKey("p256")),
+    policy: () => ({ device: "esp32c6", trustedKeyDigests: [secureBootKey("p256").digest.slice(0, 32)] }),
+    refusals: ["signature-untrusted"],
+  },
+  {
     name: "signature: P-384 of the trusted key",
     file: () => signV2(buildEspApp({ chip: "esp32p4" }), secureBootKey("p384")),
     policy: () => ({ device: "esp32p4", trustedKeyDigests: [secureBootKey("p384").digest] }),

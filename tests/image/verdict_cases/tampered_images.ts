@@ -73,6 +73,11 @@ export const tamperedImages: VerdictCase[] = [
   tampered("flipped entry address", {}, (image) => withFlip(image, 4), { ...corrupt, where: "sha256" }),
   tampered("flipped flash size", {}, (image) => withFlip(image, 3, 0x10), { ...corrupt, where: "sha256" }),
   tampered("flipped chip id", {}, (image) => withFlip(image, 12, 4), { ...corrupt, where: "sha256" }),
+  tampered("chip id of a chip that maps its flash elsewhere", {}, (image) => withBytes(image, 12, [0]), {
+    ...corrupt,
+    where: "sha256",
+    chip: "esp32",
+  }),
   tampered("flipped minimum revision", {}, (image) => withFlip(image, 15), { ...corrupt, where: "sha256" }),
   tampered(
     "flipped load address",
