@@ -36,10 +36,13 @@ const STATES: Readonly<Record<string, TcpState>> = {
 
 /** One socket of this network namespace. */
 export interface TcpSocket {
+  /** Of the connection. */
   readonly state: TcpState;
+  /** Our port. */
   readonly localPort: number;
   /** Dotted IPv4, also of a mapped address; `undefined` for a true IPv6 address. */
   readonly remoteAddress: string | undefined;
+  /** The peer's port; 0 of a listening socket. */
   readonly remotePort: number;
   /** Bytes sent that the peer has not acknowledged; of a listening socket nothing. */
   readonly unacknowledgedBytes: number;

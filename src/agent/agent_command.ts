@@ -2,6 +2,7 @@ import type { ChildCommand } from "../world.ts";
 
 /** Our own program, started again as `flashjob agent`. */
 export interface BuiltinAgent {
+  /** Discriminates the two. */
   readonly kind: "builtin";
   /** The executable: the compiled program, or `deno`. */
   readonly program: string;
@@ -13,6 +14,7 @@ export interface BuiltinAgent {
 
 /** A program with the contract of the C ota-agent: four variables, no arguments, port 4433. */
 export interface ClassicAgent {
+  /** Discriminates the two. */
   readonly kind: "classic";
   /** The executable. */
   readonly path: string;

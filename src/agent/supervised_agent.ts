@@ -48,6 +48,7 @@ export class SupervisedAgent implements AgentProcess {
   readonly #tail: string[] = [];
   #phases: ClassicPhases | undefined;
 
+  /** Starts it; use `startAgent`. */
   constructor(program: AgentProgram, world: World, options: AgentProcessOptions) {
     this.#program = program;
     this.#world = world;
@@ -69,6 +70,7 @@ export class SupervisedAgent implements AgentProcess {
     await this.verdict;
   }
 
+  /** Stops it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

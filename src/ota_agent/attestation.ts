@@ -32,6 +32,7 @@ export type AttestationVerdict =
 export interface AttestationOptions {
   /** Milliseconds for all attempts together. */
   readonly timeout: number;
+  /** Ends the inquiry; its reason is passed on. */
   readonly signal: AbortSignal;
 }
 

@@ -15,6 +15,7 @@ export interface AttestedAhead {
 
 /** What the desk needs to know. */
 export interface AttestationDeskOptions {
+  /** The attestation server. */
   readonly url: URL;
   /** Milliseconds for one inquiry. */
   readonly timeout: number;
@@ -35,6 +36,7 @@ export class AttestationDesk {
   readonly #inquiries = new Map<string, Promise<AttestationVerdict>>();
   readonly #genuineSince = new Map<string, number>();
 
+  /** Opens it with what is known ahead. */
   constructor(world: World, options: AttestationDeskOptions) {
     this.#world = world;
     this.#options = options;

@@ -8,14 +8,19 @@ import { transferFirmware } from "./transfer.ts";
 
 /** What a session with the device needs. */
 export interface DeviceSessionOptions {
+  /** Files, clock and log. */
   readonly world: World;
+  /** Who asks the attestation server. */
   readonly desk: AttestationDesk;
+  /** The image. */
   readonly firmwarePath: string;
   /** Our port. */
   readonly localPort: number;
   /** Milliseconds without progress after which the transfer is broken. */
   readonly transferIdleTimeout: number;
+  /** Ends the session; its reason is passed on. */
   readonly signal: AbortSignal;
+  /** Told of every step. */
   readonly onEvent: (event: AgentEvent) => void;
 }
 

@@ -26,6 +26,7 @@ const PEM_LINE = 64;
 
 /** A certificate whose outer structure is sound. */
 export interface DiceCertificate {
+  /** As it came, and nothing after its end. */
   readonly der: Uint8Array;
   /** Lower-case hexadecimal fingerprint of `der`. */
   readonly sha256: string;

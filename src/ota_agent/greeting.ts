@@ -26,10 +26,15 @@ export type Greeting =
 
 /** What a greeting is bounded by, in milliseconds. */
 export interface GreetingOptions {
+  /** Measures the time-outs. */
   readonly clock: Clock;
+  /** From the TCP connection to the end of the handshake. */
   readonly handshakeTimeout: number;
+  /** From there to the whole certificate. */
   readonly certificateTimeout: number;
+  /** Ends the greeting; its reason is passed on. */
   readonly signal: AbortSignal;
+  /** Told of a completed handshake. */
   readonly onEvent: (event: AgentEvent) => void;
 }
 

@@ -12,6 +12,7 @@ export interface ExpectedDevice {
 export interface PresentedIdentity {
   /** Lower-case hexadecimal fingerprint of its certificate. */
   readonly certificateSha256: string;
+  /** Its IPv4 address, or what a NAT made of it. */
   readonly address: string;
 }
 

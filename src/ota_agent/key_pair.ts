@@ -8,9 +8,11 @@ const SERVER_NAME = "ota-agent";
 export interface KeyPairFiles {
   /** PEM chain, leaf first. */
   readonly certificate: string;
+  /** Its file, for the errors. */
   readonly certificatePath: string;
   /** PEM private key. */
   readonly key: string;
+  /** Its file, for the errors. */
   readonly keyPath: string;
 }
 

@@ -11,7 +11,9 @@ const MAX_PEM_BYTES = 64 * 1024;
 
 /** What the built-in agent is told. All durations are milliseconds. */
 export interface OtaAgentSettings {
+  /** The image; read anew for each session. */
   readonly firmwarePath: string;
+  /** The attestation server. */
   readonly attestationUrl: URL;
   /** PEM chain, leaf first. */
   readonly certificatePath: string;
@@ -29,6 +31,7 @@ export interface OtaAgentSettings {
   readonly transferIdleTimeout: number;
   /** For the whole run. */
   readonly timeout: number;
+  /** Whom the firmware is for, as far as it is known. */
   readonly expectedDevice?: ExpectedDevice;
   /** A verdict on the device's certificate from before it dialled. */
   readonly attestedAhead?: AttestedAhead;

@@ -23,6 +23,7 @@ export class PeerConnection {
   readonly #connection: TlsConnection;
   #open = true;
 
+  /** Takes over the connection: nobody else may use it. */
   constructor(connection: TlsConnection) {
     this.#connection = connection;
     this.address = connection.remoteAddr.hostname.replace(/^::ffff:(?=\d+\.)/i, "");

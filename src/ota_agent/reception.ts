@@ -52,6 +52,7 @@ export class Reception {
   #servedSha256: string | undefined;
   #lastFailure: OtaAgentError | undefined;
 
+  /** Takes over the listener; `run` begins. */
   constructor(listener: TlsListener, settings: OtaAgentSettings, world: World, options: OtaAgentOptions) {
     this.#listener = listener;
     this.#settings = settings;

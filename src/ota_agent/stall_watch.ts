@@ -12,7 +12,9 @@ const SLOWEST_DEVICE = 20_000;
 
 /** How far a transfer is. */
 export interface TransferProgress {
+  /** Bytes of the image that the operating system took. */
   readonly handedOverBytes: number;
+  /** Bytes the operating system still holds, where it tells. */
   readonly unacknowledgedBytes?: number;
 }
 
@@ -27,6 +29,7 @@ export class StallWatch implements AsyncDisposable {
   #handedOverBytes = 0;
   #isAllHandedOver = false;
 
+  /** Begins to watch. */
   constructor(
     view: DeliveryView,
     options: {

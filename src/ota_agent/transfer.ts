@@ -15,13 +15,17 @@ const READ_BYTES = 16 * RECORD_BYTES;
 
 /** What a transfer needs beside its connection. */
 export interface TransferOptions {
+  /** Files and clock. */
   readonly world: World;
+  /** The image. */
   readonly firmwarePath: string;
   /** Our port, by which the kernel knows the connection. */
   readonly localPort: number;
   /** Milliseconds without any progress after which the transfer is broken. */
   readonly idleTimeout: number;
+  /** Ends the transfer; its reason is passed on. */
   readonly signal: AbortSignal;
+  /** Told of the progress. */
   readonly onEvent: (event: AgentEvent) => void;
 }
 
