@@ -42,8 +42,7 @@ const LegacySchema = v.record(v.string(), EntrySchema);
  */
 export function parseDockerConfig(text: string): DockerConfig {
   const json = parseQuietly(text);
-  const isWrapped = typeof json === "object" && json !== null &&
-    ["auths", "credHelpers", "credsStore"].some((key) => Object.hasOwn(json, key));
+  const isWrapped = ["auths", "credHelpers", "credsStore"].some((key) => Object.hasOwn(json, key));
   const file = v.safeParse(FileSchema, json);
   const legacy = isWrapped ? undefined : v.safeParse(LegacySchema, json);
   if (!file.success) {
@@ -61,12 +60,17 @@ export function parseDockerConfig(text: string): DockerConfig {
 }
 
 /** V8 quotes the text it cannot parse, which holds passwords here. */
-function parseQuietly(text: string): unknown {
+function parseQuietly(text: string): object {
+  let json: unknown;
   try {
-    return JSON.parse(text);
+    json = JSON.parse(text);
   } catch {
     throw new SyntaxError("it is not JSON");
   }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw new SyntaxError("it is not a JSON object");
+  }
+  return json;
 }
 
 function credentialOf(entry: v.InferOutput<typeof EntrySchema>): Credential | undefined {
