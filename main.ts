@@ -25,9 +25,8 @@ function thisProcess(): Process {
     signal: interrupted.signal,
     self: {
       path: Deno.execPath(),
-      args: Deno.build.standalone
-        ? []
-        : ["run", "--no-prompt", "--allow-net", "--allow-read", "--allow-env", Deno.mainModule],
+      // The agent needs what this program needs; the kernel's socket table opens only to a Deno that may do everything.
+      args: Deno.build.standalone ? [] : ["run", "--no-prompt", "--allow-all", Deno.mainModule],
     },
     openWorld: denoWorld,
   };
