@@ -11,7 +11,9 @@ export class DeadlineError extends Error {
 
 /** What bounds a wait. */
 export interface Deadline {
+  /** What measures the wait. */
   readonly clock: Clock;
+  /** How long the wait may take. */
   readonly milliseconds: number;
   /** Ends the wait from outside; its reason is passed on. */
   readonly signal: AbortSignal;

@@ -7,8 +7,11 @@
 
 /** Everything outside the program that it may touch. */
 export interface World {
+  /** Time. */
   readonly clock: Clock;
+  /** What the program tells. */
   readonly log: Log;
+  /** The file system. */
   readonly files: Files;
   /** A number in [0, 1), for jitter only: never for secrets. */
   random(): number;
@@ -35,9 +38,13 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 
 /** Where the rooms tell what they do. Nothing secret may be given to it. */
 export interface Log {
+  /** Details for whoever looks for a fault. */
   debug(message: string, fields?: LogFields): void;
+  /** What goes on. */
   info(message: string, fields?: LogFields): void;
+  /** What is worth attention and stops nothing. */
   warn(message: string, fields?: LogFields): void;
+  /** What stops the job. */
   error(message: string, fields?: LogFields): void;
   /** The same log, with lines marked as coming from `room`. */
   room(room: string): Log;
@@ -66,14 +73,19 @@ export interface HttpClient extends Disposable {
 
 /** One request of an {@linkcode HttpClient}. */
 export interface HttpInit {
+  /** `GET` when absent. */
   readonly method?: "GET" | "HEAD" | "POST";
+  /** Sent as they are. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as UTF-8 with its length. */
   readonly body?: string;
+  /** Ends the exchange, the body's reading included. */
   readonly signal: AbortSignal;
 }
 
 /** What a TLS server needs to listen. */
 export interface TlsListenOptions {
+  /** Local address, `0.0.0.0` for all. */
   readonly hostname: string;
   /** 0 lets the system choose. */
   readonly port: number;
@@ -85,15 +97,19 @@ export interface TlsListenOptions {
 
 /** A listening TLS server. */
 export interface TlsListener extends Disposable {
+  /** TCP port. */
   readonly port: number;
   /** The next TCP connection, before its handshake. Rejects when the listener is closed. */
   accept(): Promise<TlsConnection>;
+  /** Ends it; a second time does nothing. */
   close(): void;
 }
 
 /** One TLS connection; its handshake has not happened when it is accepted. */
 export interface TlsConnection {
+  /** The peer. */
   readonly remoteAddr: { readonly hostname: string; readonly port: number };
+  /** Completes the TLS handshake; rejects when it fails. */
   handshake(): Promise<unknown>;
   /** Bytes read, or `null` when the peer has closed its side. */
   read(into: Uint8Array): Promise<number | null>;
@@ -101,12 +117,15 @@ export interface TlsConnection {
   write(bytes: Uint8Array): Promise<number>;
   /** Sends close_notify and half-closes. */
   closeWrite(): Promise<void>;
+  /** Ends it; a second time does nothing. */
   close(): void;
 }
 
 /** A program to start. */
 export interface ChildCommand {
+  /** Its executable file. */
   readonly path: string;
+  /** Its arguments. */
   readonly args: readonly string[];
   /** The whole environment of the child. */
   readonly env: Readonly<Record<string, string>>;
@@ -116,9 +135,13 @@ export interface ChildCommand {
 
 /** A started program. Both pipes must be read or cancelled. */
 export interface Child {
+  /** Process identifier. */
   readonly pid: number;
+  /** Its standard output. */
   readonly stdout: ReadableStream<Uint8Array>;
+  /** Its standard error. */
   readonly stderr: ReadableStream<Uint8Array>;
+  /** Resolves when it has ended; the pipes may still hold output. */
   readonly status: Promise<ChildStatus>;
   /** Does nothing when the child has already ended. */
   kill(signal: "SIGTERM" | "SIGKILL"): void;
@@ -126,13 +149,17 @@ export interface Child {
 
 /** How a program ended: by its own exit `code`, or by a `signal`. */
 export interface ChildStatus {
+  /** Exit code; meaningless when a signal ended it. */
   readonly code: number;
+  /** The signal that ended it, if one did. */
   readonly signal: string | null;
 }
 
 /** What is known of a path. */
 export interface FileFacts {
+  /** A regular file. */
   readonly isFile: boolean;
+  /** A directory. */
   readonly isDirectory: boolean;
   /** Bytes. */
   readonly size: number;
@@ -176,5 +203,6 @@ export interface FileHandle extends Disposable {
   size(): Promise<number>;
   /** Resolves when the content is on the disk. */
   sync(): Promise<void>;
+  /** Ends it; a second time does nothing. */
   close(): void;
 }

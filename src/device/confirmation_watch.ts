@@ -4,7 +4,9 @@ import type { InfoReading } from "./device_client.ts";
 
 /** What the watch needs. */
 export interface WatchOptions {
+  /** Measures the watch. */
   readonly clock: Clock;
+  /** Ends the watch. */
   readonly signal: AbortSignal;
   /** Milliseconds until the verdict is what it is by then. */
   readonly timeout: number;
@@ -16,9 +18,11 @@ export interface WatchOptions {
 
 /** What was seen and what it proves. */
 export interface Confirmation {
+  /** What it proves. */
   readonly verdict: ConfirmationVerdict;
   /** The last look. */
   readonly now: InfoReading;
+  /** Whether the device was seen to be gone. */
   readonly restarted: boolean;
 }
 

@@ -4,6 +4,7 @@ import { CodedError } from "../coded_error.ts";
 export interface DeviceAddress {
   /** Host name, IPv4 address, or IPv6 address without brackets. */
   readonly hostname: string;
+  /** TCP port, 80 unless given. */
   readonly port: number;
 }
 

@@ -23,7 +23,9 @@ export type UpdateReply =
 
 /** How to reach one device. */
 export interface DeviceClientOptions {
+  /** Reaches the device, never through a proxy. */
   readonly http: HttpClient;
+  /** Measures the deadline. */
   readonly clock: Clock;
   /** Milliseconds for one request, headers and body. */
   readonly timeout: number;

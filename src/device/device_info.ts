@@ -2,7 +2,9 @@
 export interface DeviceInfo {
   /** Chip name as the firmware gives it, for example `esp32s3`. */
   readonly device?: string;
+  /** Name of the application. */
   readonly application?: string;
+  /** Version of the application, as its firmware writes it. */
   readonly version?: string;
   /** True when the JSON was cut: the firmware builds it in 100 bytes. */
   readonly cut: boolean;

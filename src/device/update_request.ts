@@ -3,7 +3,9 @@ import { type DeviceAddress, formatDeviceAddress } from "./device_address.ts";
 
 /** A request to a device, ready to be sent. */
 export interface DeviceRequest {
+  /** Where it goes. */
   readonly url: URL;
+  /** Method, headers and body. */
   readonly init: Omit<HttpInit, "signal">;
 }
 

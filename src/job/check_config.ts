@@ -8,11 +8,13 @@ export interface CheckSettings {
   readonly forced: ReadonlySet<ImageRefusalCode>;
   /** Bytes. */
   readonly maxImageSize: number | undefined;
+  /** Refuse an image without a Secure Boot signature. */
   readonly requireSecureBootSignature: boolean;
   /** Lower-case hex SHA-256 digests, as burned into the devices. */
   readonly trustedKeyDigests: readonly string[];
   /** Files with trusted Secure Boot keys: PEM, or a raw key or digest. */
   readonly trustedKeyFiles: readonly string[];
+  /** Anti-rollback version below which an image is refused. */
   readonly minSecureVersion: number | undefined;
 }
 

@@ -19,25 +19,43 @@ export type Rigour = "auto" | "require" | "off";
 
 /** Everything a job needs to know, checked. */
 export interface JobConfig {
+  /** The image. */
   readonly firmware: ImageReference;
+  /** How the firmware is taken from the registry. */
   readonly pull: PullSettings;
+  /** What makes the image unfit. */
   readonly check: CheckSettings;
+  /** Who must have signed the image. */
   readonly signature: SignatureFlags;
+  /** The device. */
   readonly host: DeviceAddress;
+  /** Which program it dials. */
   readonly agent: AgentChoice;
   /** Dotted IPv4; `undefined`: the local address that routes to the device. */
   readonly agentIp: string | undefined;
+  /** Where the agent listens, and what the device has compiled in. */
   readonly agentPort: number;
+  /** PEM file of the agent's certificate. */
   readonly serverCertificate: string;
+  /** PEM file of its key. */
   readonly serverKey: string;
+  /** Who tells genuine devices from others. */
   readonly attestationUrl: URL;
+  /** Whether the device that dials must be the one at `host`. */
   readonly verifyIdentity: Rigour;
+  /** VERSION or --expect-version: a hint, never a proof. */
   readonly expectVersion: string | undefined;
+  /** Whether the device is watched until it is back. */
   readonly confirm: Rigour;
+  /** Where it will be then, if elsewhere. */
   readonly confirmHost: DeviceAddress | undefined;
+  /** Send nothing when the device reports the image's version already. */
   readonly skipIfCurrent: boolean;
+  /** Send an older version too. */
   readonly allowDowngrade: boolean;
+  /** Stop before the agent is started. */
   readonly dryRun: boolean;
+  /** File of the Kubernetes termination message. */
   readonly terminationLog: string;
   /** Milliseconds. */
   readonly timeouts: JobTimeouts;
@@ -47,12 +65,19 @@ export interface JobConfig {
 
 /** The longest waits of a job, in milliseconds. */
 export interface JobTimeouts {
+  /** The whole job. */
   readonly job: number;
+  /** One HTTP answer of the device. */
   readonly device: number;
+  /** From the agent's start to its listening. */
   readonly ready: number;
+  /** From its listening to the device's connection. */
   readonly dialIn: number;
+  /** For the attestation server's verdict. */
   readonly attestation: number;
+  /** Longest stand-still of the transfer. */
   readonly transferIdle: number;
+  /** From the delivery to the proof. */
   readonly confirm: number;
 }
 

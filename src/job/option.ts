@@ -10,6 +10,7 @@ export interface Option {
   readonly placeholder?: string;
   /** Used when neither flag nor variable is given. */
   readonly fallback?: string;
+  /** What it does, for the help. */
   readonly help: string;
   /** Heading in the help. */
   readonly group: string;
@@ -17,7 +18,9 @@ export interface Option {
 
 /** Where a value came from, for messages: `--device` or `DEVICE`. */
 export interface Setting {
+  /** The text as given. */
   readonly value: string;
+  /** Flag or variable. */
   readonly from: string;
 }
 

@@ -6,11 +6,15 @@ import { type Faults, parseDuration, parseSize, type Settings } from "./option.t
 export interface PullSettings {
   /** Lower case without dashes, as in the platform `custom/esp32s3`. */
   readonly device: string;
+  /** Operating system of the platform, `custom` for firmware. */
   readonly platformOs: string;
+  /** Path of the firmware in the image, when the user names it. */
   readonly firmwarePath: string | undefined;
   /** Bytes. */
   readonly maxFirmwareSize: number;
+  /** What the reference must lead to. */
   readonly expectDigest: Digest | undefined;
+  /** How the registry is reached. */
   readonly registry: RegistrySettings;
 }
 

@@ -4,6 +4,7 @@ import { format as formatBytes } from "@std/fmt/bytes";
 export interface Progress {
   /** What goes on: "Pulling", "Sending". */
   readonly step: string;
+  /** Bytes so far. */
   readonly doneBytes: number;
   /** 0 when it is not known. */
   readonly totalBytes: number;

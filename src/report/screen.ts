@@ -2,6 +2,7 @@ import { type Progress, progressBar, progressLine } from "./progress.ts";
 
 /** A stream for people: standard error, or a test's memory. */
 export interface TextOutput {
+  /** Writes text as it is. */
   write(text: string): void;
   /** Width in cells when it is a terminal, otherwise `undefined`. */
   readonly columns: () => number | undefined;
