@@ -1,6 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { Buffer } from "node:buffer";
+import { dieBy } from "./classic_agent_death.ts";
 import { BlockBufferedOutput, writeAll } from "./classic_agent_output.ts";
+import { closeQuietly } from "./device_sockets.ts";
 
 /**
  * What the C ota-agent does, as seen from outside: its lines, its buffering, its exit codes, its patience. Nothing
@@ -230,20 +232,6 @@ function pause<Value>(milliseconds: number, value: Value): Promise<Value> {
 /** close_notify, if the system takes it at once. */
 async function sayGoodbye(client: Deno.TlsConn): Promise<void> {
   await Promise.race([client.closeWrite().catch(() => undefined), pause(RETRY_DELAY, undefined)]);
-}
-
-function dieBy(signal: "SIGABRT" | "SIGSEGV" | "SIGKILL"): never {
-  Deno.kill(Deno.pid, signal);
-  // The signal is on its way; nothing may happen before it arrives.
-  for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
-}
-
-function closeQuietly(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BadResource)) throw error;
-  }
 }
 
 function printGarbage(): void {
