@@ -118,7 +118,9 @@ function tooMuchMetadata(): FirmwareError {
 }
 
 function layerEntry({ header }: ParsedTarEntry, index: number): LayerEntry {
-  // A sparse file's content in the archive is not the file's content: nothing here puts the holes back.
+  // A sparse file's content in the archive is not the file's content: nothing here puts the holes back. The form before
+  // PAX (type S of `tar --format=gnu -S`) looks like a plain file to the decoder; no layer writer makes one, and
+  // what comes of it has lost its checksum, which the image check finds.
   if (Object.keys(header.pax ?? {}).some((key) => key.startsWith("GNU.sparse."))) {
     throw new FirmwareError(
       "corrupt-archive",
