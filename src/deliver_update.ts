@@ -4,13 +4,15 @@ import { type AgentProcess, startAgent } from "./agent/agent_process.ts";
 import type { AgentSign, AgentVerdict, AgentVerdictCode } from "./agent/agent_transcript.ts";
 import { undeliveredBytes } from "./agent/port_watch.ts";
 import { type TcpSocket, tcpSockets } from "./tcp_table.ts";
+import { AttemptMarker } from "./device/attempt_marker.ts";
 import type { DeviceClient } from "./device/device_client.ts";
+import { DeviceError } from "./device/device_error.ts";
 import { isDottedIpv4 } from "./device/update_request.ts";
 import type { FirmwareFile } from "./firmware/firmware_file.ts";
 import type { DeviceIdentity } from "./identify_device.ts";
+import { AGENT_OUTCOMES } from "./job/agent_outcomes.ts";
 import type { Job } from "./job/job.ts";
 import { JobFailure, type Outcome } from "./job/job_outcome.ts";
-import { AGENT_OUTCOMES } from "./job_ending.ts";
 import { sideBySide } from "./side_by_side.ts";
 import { untilAborted } from "./until_aborted.ts";
 
@@ -41,13 +43,24 @@ export async function deliverUpdate(job: Job, input: DeliverInput, signal: Abort
   const agentIp = config.agentIp ?? await findAgentIp(job, signal);
   const announced = `${agentIp}:${config.agentPort}`;
   record.facts.transfer = { agent: job.agent.kind === "builtin" ? "builtin" : job.agent.path, announced };
+  const marker = new AttemptMarker(
+    config.host,
+    job.world,
+    config.pull.registry.environment["XDG_RUNTIME_DIR"],
+  );
+  await marker.demandFree();
   await using agent = start(job, input, signal);
   await record.phase("ready", () => whenReady(agent));
+  await marker.set();
   const [, verdict] = await record.phase("deliver", () =>
     sideBySide(signal, [
       (signal) => askDevice(job, input.device, { agentIp, announced, signal }),
       (signal) => untilDelivered(agent, announced, signal),
-    ]));
+    ])).catch(async (error) => {
+      if (isDeviceDone(error)) await marker.clear();
+      throw error;
+    });
+  await marker.clear();
   const receipt = verdict.receipt || await isDrained(job, signal);
   record.facts.transfer = {
     ...record.facts.transfer,
@@ -55,6 +68,11 @@ export async function deliverUpdate(job: Job, input: DeliverInput, signal: Abort
     ...(verdict.bytes === undefined ? {} : { bytes: verdict.bytes }),
   };
   return { receipt };
+}
+
+/** After these failures the device is not at it any more: it refused, or its one attempt ended. */
+function isDeviceDone(error: unknown): boolean {
+  return error instanceof DeviceError || (error instanceof JobFailure && error.code === "transfer-broken");
 }
 
 /** The local address that routes to the device. */

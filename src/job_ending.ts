@@ -1,9 +1,8 @@
 import { DeadlineError } from "./deadline.ts";
 import { DeviceError, type DeviceErrorCode } from "./device/device_error.ts";
 import { FirmwareError, type FirmwareErrorCode } from "./firmware/firmware_error.ts";
-import { JobFailure, type Outcome, REFUSAL_EXITS } from "./job/job_outcome.ts";
+import { JobFailure, type Outcome, REFUSAL_EXITS, SIGNAL_OUTCOMES } from "./job/job_outcome.ts";
 import type { Ending } from "./job/job_record.ts";
-import type { AgentFailureCode } from "./ota_agent/ota_agent_error.ts";
 import { RegistryError, type RegistryErrorCode } from "./registry/registry_error.ts";
 import { SignatureError } from "./signature/signature_error.ts";
 
@@ -42,21 +41,6 @@ const DEVICE: Record<DeviceErrorCode, Outcome> = {
   "busy": "update-in-progress",
 };
 
-/** What the failures of an agent mean for the job. */
-export const AGENT_OUTCOMES: Record<AgentFailureCode, Outcome> = {
-  "listen-failed": "agent-failed",
-  "bad-key-pair": "agent-failed",
-  "firmware-unreadable": "agent-failed",
-  "never-dialled": "device-never-dialled",
-  "tls-refused": "tls-refused",
-  "wrong-device": "wrong-device",
-  "certificate-invalid": "attestation-refused",
-  "attestation-refused": "attestation-refused",
-  "attestation-unavailable": "attestation-unavailable",
-  "transfer-broken": "transfer-broken",
-  "stopped": "agent-failed",
-};
-
 /** The one place where a thrown error becomes the ending of a job. */
 export function endingOf(error: unknown): Ending {
   const message = error instanceof Error ? error.message : String(error);
@@ -71,12 +55,12 @@ export function endingOf(error: unknown): Ending {
   if (error instanceof DeadlineError) return { outcome: "deadline", message };
   if (error instanceof Error && error.name === "ConfigError") return { outcome: "configuration", message };
   if (isInterruption(error)) {
-    return { outcome: error.processSignal === "SIGINT" ? "interrupted" : "terminated", message };
+    return { outcome: SIGNAL_OUTCOMES[error.processSignal], message };
   }
   return { outcome: "internal", message: `${error instanceof Error ? error.name : "Error"}: ${message}` };
 }
 
 /** The reason of the signal that a process signal aborts; its class belongs to the command line. */
-function isInterruption(error: unknown): error is Error & { processSignal: "SIGINT" | "SIGTERM" } {
+function isInterruption(error: unknown): error is Error & { processSignal: keyof typeof SIGNAL_OUTCOMES } {
   return error instanceof Error && "processSignal" in error;
 }

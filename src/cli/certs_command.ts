@@ -1,3 +1,9 @@
 import type { Command } from "./command.ts";
 /** x */
-export const certsCommand: Command = { name: "certs", summary: "", usage: "", about: "", options: [], positionals: [], run: () => Promise.resolve(1) };
+export const certsCommand: Command = {
+  usage: "",
+  about: "",
+  options: [],
+  positionals: [],
+  run: () => Promise.resolve(1),
+};

@@ -2,12 +2,8 @@ import type { Environment, Flags, Option } from "../job/option.ts";
 import type { Screen } from "../report/screen.ts";
 import type { World } from "../world.ts";
 
-/** One command of the program. */
+/** One command of the program, loaded. Its name and summary stand in the table of commands. */
 export interface Command {
-  /** As typed, for example `pull`. */
-  readonly name: string;
-  /** One sentence for the list of commands. */
-  readonly summary: string;
   /** What stands behind the command, for example `REFERENCE [flags]`. */
   readonly usage: string;
   /** What help says before its table: how the command is used, with examples. */

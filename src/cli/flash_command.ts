@@ -1,5 +1,6 @@
 import { flashJob } from "../flash_job.ts";
-import { ConfigError, type JobConfig, readJobConfig } from "../job/job_config.ts";
+import { ConfigError } from "../job/config_error.ts";
+import { type JobConfig, readJobConfig } from "../job/job_config.ts";
 import { FLASH_OPTIONS } from "../job/job_options.ts";
 import { JobRecord } from "../job/job_record.ts";
 import { Settings } from "../job/option.ts";
@@ -10,8 +11,6 @@ import type { Command, CommandContext } from "./command.ts";
 
 /** `flashjob flash`: the whole job. */
 export const flashCommand: Command = {
-  name: "flash",
-  summary: "Update one device and prove it (the default)",
   usage: "[flags]",
   about:
     "Every flag has a variable, and flags win. A pod of the FlashJob operator needs no flags at all:\n\n" +

@@ -1,19 +1,20 @@
 import type { Option } from "../job/option.ts";
 import type { Command } from "./command.ts";
+import type { CommandEntry } from "./command_table.ts";
 
 const FLAG_CELLS = 42;
 
 /** The help of one command: usage, what it does, and its whole table of flags and variables. */
-export function commandHelp(command: Command): string {
+export function commandHelp(name: string, command: Command): string {
   const groups = [...new Set(command.options.map((option) => option.group))];
   const tables = groups.map((group) =>
     `${group}:\n${command.options.filter((option) => option.group === group).map(optionLine).join("\n")}`
   );
-  return [`Usage: flashjob ${command.name} ${command.usage}`, command.about, ...tables].join("\n\n");
+  return [`Usage: flashjob ${name} ${command.usage}`, command.about, ...tables].join("\n\n");
 }
 
 /** The help of the program: what it is, its commands, and where to read on. */
-export function programHelp(commands: readonly Command[]): string {
+export function programHelp(commands: readonly CommandEntry[]): string {
   const width = Math.max(...commands.map((command) => command.name.length));
   return [
     "flashjob updates one ESP32 device over the air: it pulls the firmware from an OCI registry, checks it, lets the\n" +

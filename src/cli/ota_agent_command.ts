@@ -1,10 +1,10 @@
-import { ConfigError } from "../job/job_config.ts";
-import { OUTCOMES } from "../job/job_outcome.ts";
+import { AGENT_OUTCOMES } from "../job/agent_outcomes.ts";
+import { ConfigError } from "../job/config_error.ts";
+import { OUTCOMES, SIGNAL_OUTCOMES } from "../job/job_outcome.ts";
 import { Faults, type Option, parseChoice, parseDuration, parsePort, Settings } from "../job/option.ts";
 import { OUTPUT_OPTIONS } from "../job/job_options.ts";
-import { AGENT_OUTCOMES, endingOf } from "../job_ending.ts";
 import { type OtaAgentSettings, runOtaAgent } from "../ota_agent/ota_agent.ts";
-import type { Command } from "./command.ts";
+import { type Command, Interruption } from "./command.ts";
 
 const AGENT = "Agent";
 
@@ -39,8 +39,6 @@ const OPTIONS: readonly Option[] = [
 
 /** `flashjob agent`: the OTA agent alone, with the contract of the classic ota-agent. */
 export const otaAgentCommand: Command = {
-  name: "agent",
-  summary: "Be the OTA agent: attest the device that dials, send it one image",
   usage: "[flags]",
   about:
     "Serves one device on port 4433 and ends: the four variables of the classic ota-agent are understood, and what\n" +
@@ -54,8 +52,9 @@ export const otaAgentCommand: Command = {
       onEvent: (event) => context.print(JSON.stringify(event)),
     });
     if (end.kind === "delivered") return OUTCOMES.updated.exit;
+    const stopped: unknown = context.signal.reason;
     return OUTCOMES[
-      context.signal.aborted ? endingOf(context.signal.reason).outcome : AGENT_OUTCOMES[end.code]
+      stopped instanceof Interruption ? SIGNAL_OUTCOMES[stopped.processSignal] : AGENT_OUTCOMES[end.code]
     ].exit;
   },
 };

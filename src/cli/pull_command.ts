@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { ConfigError } from "../job/job_config.ts";
+import { ConfigError } from "../job/config_error.ts";
 import { OUTCOMES } from "../job/job_outcome.ts";
 import { IMAGE_OPTIONS, OUTPUT_OPTIONS, REGISTRY_OPTIONS } from "../job/job_options.ts";
 import { Faults, type Option, Settings } from "../job/option.ts";
@@ -29,8 +29,6 @@ const OPTIONS: readonly Option[] = [
 
 /** `flashjob pull`: the verified firmware as a file. */
 export const pullCommand: Command = {
-  name: "pull",
-  summary: "Pull the firmware of one device into a file, verified",
   usage: "REFERENCE --device CHIP --output FILE [flags]",
   about: "  flashjob pull registry.example.org/team/thermo:1.1 --device esp32s3 --output thermo.bin",
   options: OPTIONS,

@@ -1,5 +1,5 @@
 import { closestString } from "@std/text/closest-string";
-import { ConfigError } from "../job/job_config.ts";
+import { ConfigError } from "../job/config_error.ts";
 import { OUTCOMES } from "../job/job_outcome.ts";
 import { type Environment, Faults, parseChoice, Settings } from "../job/option.ts";
 import { OUTPUT_OPTIONS } from "../job/job_options.ts";
@@ -7,13 +7,9 @@ import { type LogOptions, openLog } from "../report/log_sink.ts";
 import { Screen, type TextOutput } from "../report/screen.ts";
 import type { Log, World } from "../world.ts";
 import { parseArguments } from "./arguments.ts";
-import { certsCommand } from "./certs_command.ts";
 import type { Command, SelfProgram } from "./command.ts";
-import { flashCommand } from "./flash_command.ts";
+import { type CommandEntry, COMMANDS, DEFAULT_COMMAND } from "./command_table.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import { inspectCommand } from "./inspect_command.ts";
-import { otaAgentCommand } from "./ota_agent_command.ts";
-import { pullCommand } from "./pull_command.ts";
 import { VERSION } from "./version.ts";
 
 /** The outside of the command line: what `main.ts` takes from the process. */
@@ -36,33 +32,28 @@ export interface Process {
   readonly openWorld: (log: Log) => World;
 }
 
-const COMMANDS: readonly Command[] = [
-  flashCommand,
-  pullCommand,
-  inspectCommand,
-  otaAgentCommand,
-  certsCommand,
-];
+const PROGRAM = `flashjob ${VERSION}`;
 
 /** Runs one command line; resolves to the exit code. Faults of the line itself end with the code of `configuration`. */
 export async function runCli(process: Process): Promise<number> {
   const screen = new Screen(process.errors);
-  const { command, rest } = chooseCommand(process.args);
+  const [first = ""] = process.args;
+  if (first === "--help" || first === "help") return printed(process, programHelp(COMMANDS));
+  if (first === "--version") return printed(process, PROGRAM);
+  const { entry, rest } = chooseCommand(process.args);
   const usageFault = (message: string): number => {
     screen.line(`flashjob: ${message}`);
-    screen.line(`Try: flashjob ${command?.name ?? ""} --help`.replace("  ", " "));
+    screen.line(`Try: flashjob ${entry?.name ?? ""} --help`.replace("  ", " "));
     return OUTCOMES.configuration.exit;
   };
-  if (command === undefined) {
-    if (rest[0] === "help") return printed(process, programHelp(COMMANDS));
-    const closest = closestString(rest[0] ?? "", COMMANDS.map((candidate) => candidate.name));
-    return usageFault(`Unknown command '${rest[0]}', did you mean '${closest}'?`);
+  if (entry === undefined) {
+    const closest = closestString(first, COMMANDS.map((candidate) => candidate.name));
+    return usageFault(`Unknown command '${first}', did you mean '${closest}'?`);
   }
+  const command = await entry.load();
   const { flags, positionals, faults } = parseArguments(rest, command.options);
-  if (flags["version"] === true) return printed(process, `flashjob ${VERSION}`);
-  if (flags["help"] === true) {
-    return printed(process, rest === process.args ? programHelp(COMMANDS) : commandHelp(command));
-  }
+  if (flags["version"] === true) return printed(process, PROGRAM);
+  if (flags["help"] === true) return printed(process, commandHelp(entry.name, command));
   const settings = new Settings(OUTPUT_OPTIONS, flags, process.environment);
   const output = new Faults();
   const level = output.collect(
@@ -98,11 +89,12 @@ export async function runCli(process: Process): Promise<number> {
 }
 
 /** The command named by the first word; without one it is `flash`, as the operator starts us. */
-function chooseCommand(args: readonly string[]): { command: Command | undefined; rest: readonly string[] } {
+function chooseCommand(
+  args: readonly string[],
+): { entry: CommandEntry | undefined; rest: readonly string[] } {
   const [first, ...rest] = args;
-  if (first === undefined || first.startsWith("-")) return { command: flashCommand, rest: args };
-  const command = COMMANDS.find((candidate) => candidate.name === first);
-  return command === undefined ? { command, rest: args } : { command, rest };
+  if (first === undefined || first.startsWith("-")) return { entry: DEFAULT_COMMAND, rest: args };
+  return { entry: COMMANDS.find((candidate) => candidate.name === first), rest };
 }
 
 function positionalFaults(command: Command, positionals: readonly string[]): string[] {

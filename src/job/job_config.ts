@@ -2,6 +2,7 @@ import { type DeviceAddress, isLoopback, parseDeviceAddress } from "../device/de
 import { isDottedIpv4 } from "../device/update_request.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
 import { type CheckSettings, readCheckSettings } from "./check_config.ts";
+import { ConfigError } from "./config_error.ts";
 import { Faults, parseChoice, parseDuration, parsePort, type Settings } from "./option.ts";
 import type { SignatureFlags } from "../signature/signature_rule.ts";
 import { type PullSettings, readPullSettings } from "./pull_config.ts";
@@ -79,23 +80,6 @@ export interface JobTimeouts {
   readonly transferIdle: number;
   /** From the delivery to the proof. */
   readonly confirm: number;
-}
-
-/** A configuration that cannot be used, with every fault that was found. */
-export class ConfigError extends Error {
-  /** One sentence for each fault. */
-  readonly faults: readonly string[];
-
-  /** Joins the faults into one message. */
-  constructor(faults: readonly string[]) {
-    super(
-      faults.length === 1
-        ? faults[0]
-        : `${faults.length} faults:\n${faults.map((f) => `  - ${f}`).join("\n")}`,
-    );
-    this.name = "ConfigError";
-    this.faults = faults;
-  }
 }
 
 const AGENT_PATH = "/usr/local/bin/ota-agent";

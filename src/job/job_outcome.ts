@@ -155,6 +155,12 @@ export const OUTCOMES = {
 /** The name of an ending. */
 export type Outcome = keyof typeof OUTCOMES;
 
+/** How the program ends when a process signal stops it. */
+export const SIGNAL_OUTCOMES = {
+  SIGINT: "interrupted",
+  SIGTERM: "terminated",
+} as const satisfies Record<string, Outcome>;
+
 /** With `image-refused`, the exit code tells which finding of the image check it was. */
 export const REFUSAL_EXITS: Readonly<Record<ImageRefusalCode, number>> = {
   "empty": 41,
