@@ -11,11 +11,16 @@ export interface TextOutput {
 /** How often a bar is drawn anew, in milliseconds. */
 const FRAME = 100;
 
+/** A log hears of progress at most this often, and of the end: a step that takes a moment is one line. Milliseconds. */
+const PAUSE = 1000;
+
 /** Lines and one progress bar on the same output, so that neither tears the other apart. */
 export class Screen {
   readonly #output: TextOutput;
   #bar = "";
   #told: Progress | undefined;
+  #step = "";
+  #toldAt = -Infinity;
   #drawnAt = -Infinity;
 
   /** Writes nothing yet. */
@@ -31,15 +36,14 @@ export class Screen {
   /** Shows how far a step has come: a bar on a terminal, a line at each quarter elsewhere (given to `tell`). */
   progress(progress: Progress, now: number, tell: (line: string) => void): void {
     const columns = this.#output.columns();
+    const isEnd = progress.doneBytes >= progress.totalBytes;
+    if (this.#step !== progress.step) [this.#step, this.#toldAt] = [progress.step, now];
     if (columns === undefined) {
       const line = progressLine(progress, this.#told);
-      if (line !== undefined) {
-        this.#told = progress;
-        tell(line);
-      }
-      return;
+      if (line === undefined || (!isEnd && now - this.#toldAt < PAUSE)) return;
+      [this.#told, this.#toldAt] = [progress, now];
+      return tell(line);
     }
-    const isEnd = progress.doneBytes >= progress.totalBytes;
     if (!isEnd && now - this.#drawnAt < FRAME) return;
     this.#drawnAt = now;
     this.#bar = progressBar(progress, columns);
