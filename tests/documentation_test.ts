@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 Deno.test("documentation: every exported symbol and field of the program has a docstring", async () => {
-  const { stdout } = await new Deno.Command("git", { args: ["ls-files", "main.ts", "src"], cwd: ROOT }).output();
+  const { stdout } = await new Deno.Command("git", { args: ["ls-files", "main.ts", "src"], cwd: ROOT })
+    .output();
   const files = new TextDecoder().decode(stdout).split("\n").filter((path) => /(?<!\.d)\.ts$/.test(path));
   const lint = await new Deno.Command(Deno.execPath(), {
     args: ["doc", "--lint", ...files],
