@@ -1,0 +1,215 @@
+/**
+ * What can go wrong with the device, the attestation server and the agent: how the job ends, what the device runs
+ * afterwards, and that nothing is left behind.
+ *
+ * @module
+ */
+
+import { startAttestation } from "../lab/attestation.ts";
+import { deviceBehaviours } from "../lab/device_behaviour.ts";
+import { startDevice } from "../lab/device.ts";
+import { freePort } from "../lab/lab_world.ts";
+import { testFailures } from "./failure_case.ts";
+
+testFailures("device", [
+  {
+    name: "nobody at its address",
+    arrange: () => ({ HOST_ENDPOINT: `127.0.0.1:${freePort()}` }),
+    outcome: "device-unreachable",
+    cause: /^Cannot ask '127\.0\.0\.1:\d+' to update: connection refused/,
+    device: "undisturbed",
+  },
+  {
+    name: "another chip in /info",
+    arrange: async (lab, resources) => {
+      const other = resources.use(await startDevice({ device: "esp32c3", agentPort: lab.agentPort }));
+      return { HOST_ENDPOINT: other.endpoint };
+    },
+    outcome: "wrong-target",
+    cause: /it is 'esp32c3', wanted 'esp32s3'/,
+    device: "undisturbed",
+  },
+  {
+    name: "/update answered with 500",
+    lab: { behaviour: { update: 500 } },
+    outcome: "update-refused",
+    cause: /answered HTTP 500 .* wanted 200/,
+    device: "old",
+  },
+  {
+    name: "/update answered with 404",
+    lab: { behaviour: { update: 404 } },
+    outcome: "update-refused",
+    cause: /answered HTTP 404/,
+    device: "old",
+  },
+  {
+    name: "an insecure reply",
+    lab: { behaviour: { update: "insecure" } },
+    outcome: "update-refused",
+    cause: /\(Insecure\).* instead of dialling the agent/,
+    device: "old",
+  },
+  {
+    name: "a device that never dials",
+    lab: { behaviour: { dials: "never" } },
+    args: ["--dial-in-timeout", "1s"],
+    outcome: "device-never-dialled",
+    cause: /the device was told to dial 127\.0\.0\.1:\d+$/,
+    device: "old",
+  },
+  {
+    name: "a device with another certificate pinned",
+    lab: { behaviour: { wrongPin: true } },
+    args: ["--dial-in-timeout", "1s"],
+    outcome: "tls-refused",
+    cause: /certificate/,
+    device: "old",
+  },
+  {
+    name: "another genuine device that dials in its place",
+    lab: { behaviour: { onboard: "other" } },
+    arrange: (_lab, resources) => {
+      const knowsEveryone = resources.use(startAttestation());
+      return { DICE_AUTH_SERVICE_SERVICE_PORT: String(knowsEveryone.port) };
+    },
+    args: ["--dial-in-timeout", "1s"],
+    outcome: "wrong-device",
+    cause: /certificate/,
+    device: "old",
+  },
+  {
+    name: "a transfer reset at 50 %",
+    lab: { behaviour: { transfer: { fraction: 0.5, then: "reset" } } },
+    outcome: "transfer-broken",
+    cause: /bytes/,
+    device: "old",
+  },
+  {
+    name: "a transfer that the device closes at 50 %",
+    lab: { behaviour: { transfer: { fraction: 0.5, then: "close" } }, size: 4_000_000 },
+    outcome: "transfer-broken",
+    cause: /bytes/,
+    device: "old",
+  },
+  {
+    name: "a transfer that stands still at 50 %",
+    lab: { behaviour: { transfer: { fraction: 0.5, then: "stall" }, receiveWindow: 5760 } },
+    args: ["--transfer-idle-timeout", "1s"],
+    outcome: "transfer-broken",
+    cause: /1000 ms/,
+    device: "old",
+  },
+  {
+    name: "an image that the device rejects",
+    lab: { behaviour: { rejectsImage: true } },
+    args: ["--confirm-timeout", "3s"],
+    outcome: "image-rejected",
+    cause: /did not restart and still runs 1\.0\.0/,
+    device: "old",
+  },
+  {
+    name: "a device that returns with the old version",
+    lab: { behaviour: deviceBehaviours["rollback"] ?? {} },
+    outcome: "old-version",
+    cause: /restarted and runs 1\.0\.0 again, wanted 1\.1\.0/,
+    device: "old",
+  },
+  {
+    name: "a device that never returns",
+    lab: { behaviour: { afterRestart: "gone" } },
+    args: ["--confirm-timeout", "2s"],
+    outcome: "device-lost",
+    cause: /did not come back: connection refused/,
+    device: "old",
+  },
+  {
+    name: "another device at the address after the restart",
+    lab: { behaviour: { afterRestart: { device: "esp32c3" } } },
+    outcome: "wrong-device",
+    cause: /a 'esp32c3' answers there now/,
+    device: "new",
+  },
+  {
+    name: "a device that cannot tell its version, with --confirm require",
+    lab: { behaviour: { info: "absent" } },
+    args: ["--confirm", "require", "--confirm-timeout", "2s"],
+    outcome: "not-confirmed",
+    cause: /it has no usable \/info/,
+    device: "new",
+  },
+  {
+    name: "an older version than the device runs",
+    lab: { from: "2.0.0" },
+    outcome: "downgrade-refused",
+    cause: /from 2\.0\.0 to 1\.1\.0: it is older/,
+    device: "undisturbed",
+  },
+]);
+
+testFailures("attestation", [
+  {
+    name: "401",
+    lab: { attestation: "401" },
+    outcome: "attestation-refused",
+    cause: /401|Certificate Invalid/,
+    device: "undisturbed",
+  },
+  {
+    name: "401 for a device that shows no certificate ahead",
+    lab: { attestation: "401", behaviour: { onboard: "absent" } },
+    outcome: "attestation-refused",
+    cause: /401|Certificate Invalid/,
+    device: "old",
+  },
+  {
+    name: "nobody listening",
+    lab: { attestation: "down" },
+    outcome: "attestation-unavailable",
+    cause: /nothing listens there.*the device was not disturbed/,
+    device: "undisturbed",
+  },
+  {
+    name: "no answer",
+    lab: { attestation: "hang" },
+    args: ["--attestation-timeout", "1s"],
+    outcome: "attestation-unavailable",
+    cause: /1000 ms/,
+    device: "undisturbed",
+  },
+  {
+    name: "500",
+    lab: { attestation: "500" },
+    outcome: "attestation-unavailable",
+    cause: /500/,
+    device: "undisturbed",
+  },
+]);
+
+testFailures("agent", [
+  {
+    name: "a port that is taken",
+    arrange: (lab, resources) => {
+      const holder = resources.use(Deno.listen({ hostname: "0.0.0.0", port: 0 }));
+      // The lab's own port stays free, as the check after the run demands.
+      return { AGENT_PORT: String(holder.addr.port), SERVER_CRT_PATH: `${lab.directory}/server.crt` };
+    },
+    outcome: "agent-failed",
+    cause: /something else listens on port \d+/,
+    device: "undisturbed",
+  },
+  {
+    name: "no server certificate",
+    arrange: (lab) => ({ SERVER_CRT_PATH: `${lab.directory}/absent.crt` }),
+    outcome: "agent-failed",
+    cause: /absent\.crt/,
+    device: "undisturbed",
+  },
+  {
+    name: "a program that is not there",
+    arrange: (lab) => ({ OTA_AGENT_PATH: `${lab.directory}/absent` }),
+    outcome: "agent-failed",
+    cause: /absent/,
+    device: "undisturbed",
+  },
+]);
