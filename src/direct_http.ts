@@ -1,6 +1,5 @@
-import { type IncomingMessage, request as plainRequest, type RequestOptions } from "node:http";
-import { request as tlsRequest } from "node:https";
-import { Readable } from "node:stream";
+import type { IncomingMessage, RequestOptions } from "node:http";
+import type { Readable } from "node:stream";
 import type { HttpClient, HttpInit } from "./world.ts";
 
 /**
@@ -9,13 +8,19 @@ import type { HttpClient, HttpInit } from "./world.ts";
  */
 export class DirectHttp implements HttpClient {
   /** See {@linkcode HttpClient}; rejects with a `TypeError` whose cause carries the system's error code. */
-  fetch(url: URL, init: HttpInit): Promise<Response> {
+  async fetch(url: URL, init: HttpInit): Promise<Response> {
+    // Loaded here, as it takes longer to load than the rest of the agent does until it listens.
+    const [http, https, stream] = await Promise.all([
+      import("node:http"),
+      import("node:https"),
+      import("node:stream"),
+    ]);
     init.signal.throwIfAborted();
-    return new Promise((resolve, reject) => {
-      const request = url.protocol === "https:" ? tlsRequest : plainRequest;
+    return await new Promise((resolve, reject) => {
+      const { request } = url.protocol === "https:" ? https : http;
       const outgoing = request(url, requestOptions(init), (incoming) => {
         try {
-          resolve(responseOf(incoming));
+          resolve(responseOf(incoming, stream.Readable));
         } catch (error) {
           incoming.destroy();
           reject(new TypeError(`Cannot use the answer of '${url.host}'`, { cause: error }));
@@ -44,7 +49,7 @@ function requestOptions(init: HttpInit): RequestOptions {
 }
 
 /** The answer as `fetch` gives it. Its body must be read or cancelled. */
-function responseOf(incoming: IncomingMessage): Response {
+function responseOf(incoming: IncomingMessage, nodeStream: typeof Readable): Response {
   const headers = new Headers();
   for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
     headers.append(incoming.rawHeaders[index] ?? "", incoming.rawHeaders[index + 1] ?? "");
@@ -52,6 +57,6 @@ function responseOf(incoming: IncomingMessage): Response {
   const status = incoming.statusCode ?? 0;
   const isBodiless = status === 204 || status === 205 || status === 304;
   if (isBodiless) incoming.resume();
-  const body = isBodiless ? null : Readable.toWeb(incoming) as ReadableStream<Uint8Array<ArrayBuffer>>;
+  const body = isBodiless ? null : nodeStream.toWeb(incoming) as ReadableStream<Uint8Array<ArrayBuffer>>;
   return new Response(body, { status, headers });
 }
