@@ -23,11 +23,12 @@ export const flashCommand: Command = {
     const settings = new Settings(FLASH_OPTIONS, context.flags, context.environment);
     const report = await runJob(context, settings);
     context.screen.clear();
+    await leaveTerminationMessage(context, settings.text("termination-log"), report);
+    // Last of all: where there is no termination message, Kubernetes shows the end of the log.
     if (settings.text("output") === "json") {
       context.print(JSON.stringify(report));
       context.world.log[report.code === 0 ? "info" : "error"](finalLine(report));
     } else context.print(finalLine(report));
-    await leaveTerminationMessage(context, settings.text("termination-log"), report);
     return report.code;
   },
 };
