@@ -33,7 +33,13 @@ export function processEnvironment(): Record<string, string> {
 }
 
 /** Arguments of Deno that start the program as `deno task flash` does. */
-export const PROGRAM_ARGS: readonly string[] = ["run", "--no-prompt", "-A", MAIN];
+export const PROGRAM_ARGS: readonly string[] = [
+  "run",
+  "--no-prompt",
+  "-A",
+  "--v8-flags=--max-semi-space-size=1",
+  MAIN,
+];
 
 /** Runs the real program as a child to its end. */
 export async function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<ProgramRun> {
