@@ -1,7 +1,7 @@
 import { inspectImage } from "./image/esp_image.ts";
 import { readTrustedKey } from "./image/secure_boot_key.ts";
 import type { ImageInspection } from "./image/image_inspection.ts";
-import { judgeImage } from "./image/image_policy.ts";
+import { type ImageJudgement, judgeImage } from "./image/image_policy.ts";
 import { parseDeviceName } from "./image/device_name.ts";
 import { compare, tryParse } from "@std/semver";
 import { JobFailure } from "./job/job_outcome.ts";
@@ -19,7 +19,10 @@ export interface InspectedFirmware {
   readonly trustedKeyDigests: readonly string[];
 }
 
-/** Reads the whole file once and tells what it is. Throws `ImageError` when a key file cannot be used. */
+/**
+ * Reads the whole file once and tells what it is. Throws `ImageError` when a key file holds no key,
+ * {@linkcode JobFailure} `local-io` when one cannot be read.
+ */
 export async function inspectFirmware(
   path: string,
   check: CheckSettings,
@@ -41,17 +44,39 @@ export async function inspectFirmware(
 }
 
 async function readKey(path: string, world: World): Promise<Uint8Array> {
-  using file = await world.files.open(path);
   const bytes = new Uint8Array(MAX_KEY_BYTES);
-  return bytes.subarray(0, await file.readAt(0, bytes));
+  try {
+    using file = await world.files.open(path);
+    return bytes.subarray(0, await file.readAt(0, bytes));
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new JobFailure("local-io", `Cannot read the Secure Boot key '${path}': ${found}`, { cause });
+  }
 }
 
 /** What the image is compared with. */
 export interface Expectations {
-  /** `--device`, normalised. */
-  readonly device: string;
+  /** `--device`, normalised; `undefined` when a file is only looked at. */
+  readonly device: string | undefined;
   /** What `/info` says, when it says it. */
   readonly reportedDevice: string | undefined;
+}
+
+/** What speaks against sending the file to this device. */
+export function judgeFirmware(
+  { inspection, trustedKeyDigests }: InspectedFirmware,
+  check: CheckSettings,
+  expected: Expectations,
+): ImageJudgement {
+  return judgeImage(inspection, {
+    ...(expected.device === undefined ? {} : { device: expected.device }),
+    ...(expected.reportedDevice === undefined ? {} : { reportedDevice: expected.reportedDevice }),
+    ...(check.maxImageSize === undefined ? {} : { maxImageSize: check.maxImageSize }),
+    requireSecureBootSignature: check.requireSecureBootSignature,
+    trustedKeyDigests,
+    ...(check.minSecureVersion === undefined ? {} : { minSecureVersion: check.minSecureVersion }),
+    forced: check.forced,
+  });
 }
 
 /**
@@ -61,20 +86,12 @@ export interface Expectations {
  * findings go to `warn`.
  */
 export function demandFitImage(
-  { inspection, trustedKeyDigests }: InspectedFirmware,
+  inspected: InspectedFirmware,
   check: CheckSettings,
   expected: Expectations,
   warn: (message: string) => void,
 ): void {
-  const judgement = judgeImage(inspection, {
-    device: expected.device,
-    ...(expected.reportedDevice === undefined ? {} : { reportedDevice: expected.reportedDevice }),
-    ...(check.maxImageSize === undefined ? {} : { maxImageSize: check.maxImageSize }),
-    requireSecureBootSignature: check.requireSecureBootSignature,
-    trustedKeyDigests,
-    ...(check.minSecureVersion === undefined ? {} : { minSecureVersion: check.minSecureVersion }),
-    forced: check.forced,
-  });
+  const judgement = judgeFirmware(inspected, check, expected);
   for (const warning of judgement.warnings) warn(warning.message);
   for (const finding of judgement.overridden) {
     warn(`Overridden by --force-image ${finding.code}: ${finding.message}`);

@@ -1,11 +1,11 @@
 import type { Descriptor } from "./registry/descriptor.ts";
 import { parseDigest } from "./registry/digest.ts";
 import type { ImageReference } from "./registry/reference.ts";
-import type { ResolvedImage } from "./registry/image_resolver.ts";
 import type { RegistryClient } from "./registry/registry_client.ts";
 import { RegistryError } from "./registry/registry_error.ts";
 import type { SignatureFlags } from "./signature/signature_rule.ts";
 import type { BlobDescriptor, SignatureSource } from "./signature/signature_source.ts";
+import type { SignatureReport } from "./signature/verify_signatures.ts";
 import type { World } from "./world.ts";
 
 /** What the check needs. */
@@ -20,18 +20,41 @@ export interface SignatureContext {
   readonly warn: (message: string) => void;
 }
 
+/** The image a signature is wanted of: what a reference led to. */
+export interface ImageToVerify {
+  /** By which it was found. */
+  readonly reference: ImageReference;
+  /** Missing when the reference named the manifest itself. */
+  readonly index?: { readonly digest: string };
+  /** Of the platform. */
+  readonly manifest: { readonly digest: string };
+}
+
 /**
  * Applies the signature policy to an image; resolves to a sentence for the report.
+ *
+ * Throws what {@linkcode checkSignature} throws.
+ */
+export async function demandSignature(
+  image: ImageToVerify,
+  flags: SignatureFlags,
+  context: SignatureContext,
+): Promise<string> {
+  return (await checkSignature(image, flags, context)).summary;
+}
+
+/**
+ * Applies the signature policy to an image, and tells what was found.
  *
  * The signature room is loaded only when a policy asks for it: a job without one pays nothing. Throws its
  * `SignatureError`, or the registry's errors.
  */
-export async function demandSignature(
-  image: ResolvedImage,
+export async function checkSignature(
+  image: ImageToVerify,
   flags: SignatureFlags,
   context: SignatureContext,
-): Promise<string> {
-  if (!asksForCheck(flags)) return "not checked";
+): Promise<SignatureReport> {
+  if (!asksForCheck(flags)) return { state: "not-checked", summary: "not checked" };
   const { loadSignaturePolicy } = await import("./signature/load_policy.ts");
   const { verifySignatures } = await import("./signature/verify_signatures.ts");
   const repository = `${image.reference.registry}/${image.reference.repository}`;
@@ -48,7 +71,7 @@ export async function demandSignature(
   const log = context.world.log.room("signature");
   if (report.state === "unsigned") context.warn(report.summary);
   else log.info(report.summary);
-  return report.summary;
+  return report;
 }
 
 /** With the defaults nothing is loaded and nothing is asked. */

@@ -1,6 +1,7 @@
 import { DeadlineError } from "./deadline.ts";
 import { DeviceError, type DeviceErrorCode } from "./device/device_error.ts";
 import { FirmwareError, type FirmwareErrorCode } from "./firmware/firmware_error.ts";
+import { ImageError, type ImageErrorCode } from "./image/image_error.ts";
 import { JobFailure, type Outcome, REFUSAL_EXITS, SIGNAL_OUTCOMES } from "./job/job_outcome.ts";
 import type { Ending } from "./job/job_record.ts";
 import { RegistryError, type RegistryErrorCode } from "./registry/registry_error.ts";
@@ -34,6 +35,11 @@ const FIRMWARE: Record<FirmwareErrorCode, Outcome> = {
   "io": "local-io",
 };
 
+const IMAGE: Record<ImageErrorCode, Outcome> = {
+  "file-changed": "local-io",
+  "unusable-key": "configuration",
+};
+
 const DEVICE: Record<DeviceErrorCode, Outcome> = {
   "unreachable": "device-unreachable",
   "refused": "update-refused",
@@ -50,6 +56,7 @@ export function endingOf(error: unknown): Ending {
   }
   if (error instanceof RegistryError) return { outcome: REGISTRY[error.code], message };
   if (error instanceof FirmwareError) return { outcome: FIRMWARE[error.code], message };
+  if (error instanceof ImageError) return { outcome: IMAGE[error.code], message };
   if (error instanceof DeviceError) return { outcome: DEVICE[error.code], message };
   if (error instanceof SignatureError) return { outcome: "signature-refused", message };
   if (error instanceof DeadlineError) return { outcome: "deadline", message };

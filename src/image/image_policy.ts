@@ -24,8 +24,8 @@ export type ImageRefusalCode = (typeof imageRefusalCodes)[number];
 
 /** What the operator asks of an image. */
 export interface ImagePolicy {
-  /** The device the job is for, by name, with its memory variant or without. */
-  readonly device: string;
+  /** The device the job is for, by name, with its memory variant or without; absent when a file is only looked at. */
+  readonly device?: string;
   /** What the device says it is; a stranger's text. */
   readonly reportedDevice?: string;
   /** Bytes that the device has room for. */
@@ -116,7 +116,7 @@ function judgeKind(inspection: ImageInspection): ImageRefusal[] {
 
 function judgeChip({ chip }: ImageFacts, policy: ImagePolicy): ImageRefusal[] {
   const wanted = [
-    { said: `the job is for ${policy.device}`, name: parseDeviceName(policy.device) },
+    { said: `the job is for ${policy.device}`, name: parseDeviceName(policy.device ?? "") },
     { said: "the device reports another chip", name: parseDeviceName(policy.reportedDevice ?? "") },
   ];
   const other = wanted.find(({ name }) => name !== undefined && name.chip !== chip.name);
@@ -177,7 +177,8 @@ function judgeSecureVersion(
 }
 
 function warnOfDevice({ chip }: ImageFacts, policy: ImagePolicy): ImageWarning[] {
-  const device = parseDeviceName(policy.device);
+  if (policy.device === undefined && policy.reportedDevice === undefined) return [];
+  const device = parseDeviceName(policy.device ?? "");
   const reported = policy.reportedDevice === undefined ? undefined : parseDeviceName(policy.reportedDevice);
   if (device === undefined && reported === undefined) {
     const message =

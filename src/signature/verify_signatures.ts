@@ -148,7 +148,7 @@ function verified(
   subject: SignedSubject,
   refusals: readonly SignatureError[],
 ): VerifiedSignature {
-  const over = accepted.digest === subject.manifestDigest ? "manifest" : "index";
+  const over = accepted.digest === subject.indexDigest ? "index" : "manifest";
   const { signer } = accepted;
   const by = signer.kind === "key"
     ? `the key of '${signer.file}'`
