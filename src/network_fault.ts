@@ -62,7 +62,7 @@ const BEFORE_SENDING: ReadonlySet<string> = new Set([
 export function wasNeverSent(error: unknown): boolean {
   const chain = chainOf(error);
   return chain.some((link) => BEFORE_SENDING.has(codeOf(link))) ||
-    /client error \(connect\)|are blocked/i.test(wordsOf(chain));
+    /client error \(connect\)|are blocked|requires net access|notcapable/i.test(wordsOf(chain));
 }
 
 /** An error and its causes, four deep. */
