@@ -53,15 +53,33 @@ export interface TcpSocket {
 /** A row is some 150 characters, so this is room for 14,000 sockets. */
 const MAX_TABLE_BYTES = 2 * 1024 * 1024;
 
+/** The table is read often and is short nearly always, so it is read in pieces of this size. */
+const PIECE_BYTES = 64 * 1024;
+
 /** All sockets of the namespace, or `undefined` where the system does not tell. */
 export async function tcpSockets(files: Files): Promise<TcpSocket[] | undefined> {
-  const tables = await Promise.all(
-    ["/proc/net/tcp", "/proc/net/tcp6"].map((path) =>
-      files.readText(path, MAX_TABLE_BYTES).catch(() => undefined)
-    ),
+  const [ipv4, ipv6] = await Promise.all(
+    ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readTable(path, files)),
   );
-  if (tables[0] === undefined) return undefined;
-  return tables.flatMap((table) => table === undefined ? [] : parseTcpTable(table));
+  return ipv4 === undefined ? undefined : [...parseTcpTable(ipv4), ...parseTcpTable(ipv6 ?? "")];
+}
+
+/** `undefined` when there is no such table, or when it is too long to be read whole. */
+async function readTable(path: string, files: Files): Promise<string | undefined> {
+  try {
+    using file = await files.open(path);
+    const decoder = new TextDecoder();
+    const piece = new Uint8Array(PIECE_BYTES);
+    let text = "";
+    for (let read = await file.read(piece); read !== null && read > 0; read = await file.read(piece)) {
+      text += decoder.decode(piece.subarray(0, read), { stream: true });
+      if (text.length > MAX_TABLE_BYTES) return undefined;
+    }
+    return text;
+  } catch {
+    // No such file, or one that may not be read: this system does not tell.
+    return undefined;
+  }
 }
 
 /** `/proc/net/tcp` or `/proc/net/tcp6` -> its sockets. Lines that are no rows are skipped. */

@@ -104,7 +104,7 @@ Deno.test("startAgent: somebody else's port: port-in-use, and nothing is started
 Deno.test("startAgent: where the system shows no table, a probe finds the port in use", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const world = denoWorld(quietLog);
-  const files = { ...world.files, readText: () => Promise.reject(new Error("no /proc")) };
+  const files = { ...world.files, open: () => Promise.reject(new Error("no /proc")) };
   try {
     await using agent = start(shell("exit 0"), { port: listener.addr.port, world: { ...world, files } });
     assertEquals((await refusedBecause(agent)).code, "port-in-use");
