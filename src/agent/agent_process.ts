@@ -3,7 +3,7 @@ import type { AgentSign, AgentVerdict } from "./agent_transcript.ts";
 import type { PhaseLimits } from "./classic_phases.ts";
 import { SupervisedAgent } from "./supervised_agent.ts";
 
-/** A program, and whose output it speaks: that of `flashjob agent`, or that of the C ota-agent. */
+/** A program, and how it is watched: as our own `flashjob agent`, or from outside as the C ota-agent must be. */
 export interface AgentProgram {
   /** Path, arguments and the whole environment. */
   readonly command: ChildCommand;

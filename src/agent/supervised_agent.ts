@@ -12,7 +12,7 @@ import {
 import type { AgentProcess, AgentProcessOptions, AgentProgram } from "./agent_process.ts";
 import { BuiltinTranscript } from "./builtin_transcript.ts";
 import { ClassicPhases } from "./classic_phases.ts";
-import { ClassicTranscript } from "./classic_transcript.ts";
+import { ExternalTranscript } from "./external_transcript.ts";
 import { readPipeLines } from "./pipe_lines.ts";
 import { connectedPeers, isListening } from "./port_watch.ts";
 
@@ -55,7 +55,7 @@ export class SupervisedAgent implements AgentProcess {
     this.#options = options;
     this.#log = world.log.room("agent");
     this.#throttle = new Throttle(world.clock, LOG_LINES);
-    this.#transcript = program.dialect === "builtin" ? new BuiltinTranscript() : new ClassicTranscript();
+    this.#transcript = program.dialect === "builtin" ? new BuiltinTranscript() : new ExternalTranscript();
     // Whoever only waits for the verdict need not look at `ready`.
     this.#ready.promise.catch(() => undefined);
     this.verdict = this.#run();
