@@ -57,13 +57,14 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
   const { clock } = world;
   const log = world.log.room("device");
   const host = config.confirmHost ?? config.host;
+  const isElsewhere = formatDeviceAddress(host) !== formatDeviceAddress(config.host);
   // One look may not take longer than a few of them are needed within the time.
   const timeout = Math.min(config.timeouts.device, Math.max(250, config.timeouts.confirm / 20));
   const device = new DeviceClient(host, { http: input.http, clock, timeout });
   log.info(`Watching ${formatDeviceAddress(host)} restart`);
   return await watchReturn(
     {
-      before: input.before,
+      before: isElsewhere ? UNKNOWN_BEFORE : input.before,
       imageVersion: input.imageVersion,
       hint: config.expectVersion,
       device: config.pull.device,
@@ -84,6 +85,9 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
   );
 }
 
+/** What stood at another address before was not looked at: whoever answers there must have come up since. */
+const UNKNOWN_BEFORE: InfoReading = { kind: "silent", found: "not looked at", sign: "nothing" };
+
 const FAILED: Record<
   Exclude<ConfirmationVerdict, "confirmed-new" | "confirmed-same" | "unconfirmable">,
   Outcome
@@ -100,7 +104,7 @@ function judge(
   seen: ConfirmInput & { readonly confirmation: Confirmation; readonly after: string | undefined },
 ): Ending {
   const { config } = job;
-  const { verdict, now } = seen.confirmation;
+  const { verdict } = seen.confirmation;
   const where = `${config.pull.device} at ${formatDeviceAddress(config.confirmHost ?? config.host)}`;
   const old = seen.before.kind === "info" ? seen.before.info.version : undefined;
   switch (verdict) {
@@ -110,10 +114,17 @@ function judge(
         message: `Updated ${where} from ${old ?? "an unknown version"} to ${seen.after}`,
       };
     case "confirmed-same":
+      // What broke a transfer may also look like a restart, and the version tells nothing here.
+      if (!seen.delivery.receipt) {
+        throw new JobFailure(
+          "not-confirmed",
+          `Cannot confirm the update of ${where}: it restarted with version ${seen.after}, which it may have run before, and the agent gives no receipt`,
+        );
+      }
       return { outcome: "updated", message: `Updated ${where}: it restarted and runs version ${seen.after}` };
     case "unconfirmable": {
-      const why = now.kind === "info" ? "its version proves nothing" : "it has no usable /info";
-      if (config.confirm === "auto" && seen.delivery.receipt) {
+      const why = seen.after === undefined ? "it does not tell its version" : "its version proves nothing";
+      if (config.confirm === "auto" && seen.delivery.receipt && seen.after === undefined) {
         job.warn(`NOT CONFIRMED: ${where} took the whole firmware and restarted, but ${why}`);
         return { outcome: "updated-unconfirmed", message: `Sent to ${where}, which restarted, but ${why}` };
       }

@@ -2,30 +2,24 @@ import type { InfoReading } from "./device_client.ts";
 
 /**
  * What the looks at `/info` prove about an update. Columns: what `/info` said before, whether a restart was seen
- * afterwards, what it says now, whether the image's own version is known and how it compares.
+ * afterwards, what it says now, and how that compares with what is wanted: the version in the image, or a hint.
  *
- * | before | restart | now | image version | verdict |
+ * | before | restart | now | wanted | verdict |
  * |---|---|---|---|---|
+ * | any | any | silence | any | `not-returned` |
  * | any | any | another device type | any | `other-device` |
- * | version B | any | version A, A is wanted, A differs from B | known or hinted | `confirmed-new` |
- * | version B | any | version A differs from B | nothing to compare | `confirmed-new` |
- * | version B | any | version A, neither B nor wanted | known or hinted | `unexpected-version` |
- * | version B | seen | B | the image is B | `confirmed-same` |
- * | version B | seen | B | known or hinted, not B | `rolled-back` |
- * | version B | seen | B | unknown, hint absent or B | `unconfirmable` |
- * | version B | not seen | B | any | `rejected` |
- * | no /info | any | version A is wanted | known or hinted | `confirmed-new` |
- * | no /info | any | version A is not wanted | known or hinted | `unexpected-version` |
- * | no /info | any | version A | nothing to compare | `unconfirmable` |
- * | no /info | not seen | no /info | any | `rejected` |
- * | no /info | seen | no /info | any | `unconfirmable` |
- * | silent | seen | version A is the image's | known | `confirmed-same` |
- * | silent | seen | version A is not wanted | known or hinted | `unexpected-version` |
- * | silent | any other | anything but silence | any | `unconfirmable` |
- * | version B | seen | /info without a version | any | `unconfirmable` |
- * | any | seen | silence | any | `not-returned` |
+ * | version B | any | version A, not B | A, or nothing is known | `confirmed-new` |
+ * | version B | any | version A, not B | neither image nor hint is A | `unexpected-version` |
+ * | any other | not seen | any other | any | `rejected` |
+ * | any | seen | no version | any | `unconfirmable` |
+ * | any | seen | version A, B before or none | the image is A | `confirmed-same` |
+ * | version B | seen | B | the image is not B, or unknown | `rolled-back` |
+ * | no version | seen | version A | the hint is A, or nothing is known | `unconfirmable` |
+ * | no version | seen | version A | neither image nor hint is A | `unexpected-version` |
  *
- * A hint (VERSION) may be the device's current version, so it never proves that an unchanged device was updated.
+ * "No version" before is a device that kept silent, has no `/info`, or had it cut: it may have run A all the time, so
+ * only a restart tells that something happened. A hint (VERSION) may be the device's current version, so it never
+ * proves that an unchanged device was updated.
  */
 export type ConfirmationVerdict =
   | "confirmed-new"
@@ -57,35 +51,24 @@ export interface ConfirmationFacts {
 
 /** Judges what was seen; see {@linkcode ConfirmationVerdict} for the table it follows. Pure. */
 export function judgeConfirmation(facts: ConfirmationFacts): ConfirmationVerdict {
-  const { before, now, restarted } = facts;
+  const { before, now, restarted, imageVersion, hint } = facts;
   if (now.kind === "silent") return "not-returned";
-  const type = now.kind === "info" ? now.info.device : undefined;
-  if (type !== undefined && !facts.sameDevice(type, facts.device)) return "other-device";
-  const version = now.kind === "info" ? now.info.version : undefined;
-  if (version === undefined) return !restarted && before.kind !== "silent" ? "rejected" : "unconfirmable";
+  const { device, version } = now.kind === "info" ? now.info : {};
+  if (device !== undefined && !facts.sameDevice(device, facts.device)) return "other-device";
 
-  const isImage = facts.imageVersion !== undefined && sameVersion(version, facts.imageVersion);
-  const isHinted = facts.hint !== undefined && sameVersion(version, facts.hint);
-  const wantedKnown = facts.imageVersion !== undefined || facts.hint !== undefined;
-  if (before.kind === "silent") {
-    if (restarted && isImage) return "confirmed-same";
-    return restarted && wantedKnown && !isHinted ? "unexpected-version" : "unconfirmable";
-  }
+  const isImage = imageVersion !== undefined && version !== undefined && sameVersion(version, imageVersion);
+  const isHinted = hint !== undefined && version !== undefined && sameVersion(version, hint);
+  const isUnwanted = !isImage && !isHinted && (imageVersion !== undefined || hint !== undefined);
   const old = before.kind === "info" ? before.info.version : undefined;
-  if (old === undefined) {
-    if (isImage || isHinted) {
-      return before.kind === "absent" ? "confirmed-new" : restarted ? "confirmed-same" : "rejected";
-    }
-    return wantedKnown ? "unexpected-version" : "unconfirmable";
+  if (version !== undefined && old !== undefined && !sameVersion(version, old)) {
+    return isUnwanted ? "unexpected-version" : "confirmed-new";
   }
-  if (!sameVersion(version, old)) {
-    return isImage || isHinted || !wantedKnown ? "confirmed-new" : "unexpected-version";
-  }
+  // No change was seen: from here on, what did not restart did not take the firmware.
   if (!restarted) return "rejected";
+  if (version === undefined) return "unconfirmable";
   if (isImage) return "confirmed-same";
-  return facts.imageVersion === undefined && (facts.hint === undefined || isHinted)
-    ? "unconfirmable"
-    : "rolled-back";
+  if (old !== undefined) return "rolled-back";
+  return isUnwanted ? "unexpected-version" : "unconfirmable";
 }
 
 /** Versions are the same when they differ at most by a leading `v`. */

@@ -50,8 +50,7 @@ export async function watchReturn(
   let since = begun;
   for (;;) {
     const now = await options.look(signal);
-    // One lost answer is radio weather; a refused connection or two lost answers are a restart.
-    silences = now.kind === "silent" ? silences + (now.refused ? 2 : 1) : 0;
+    silences = now.kind === "silent" ? silences + OUTAGE[now.sign] : 0;
     restarted ||= silences >= 2;
     if (describe(now) !== seen) {
       seen = describe(now);
@@ -68,6 +67,12 @@ export async function watchReturn(
     await clock.sleep(pause, signal);
   }
 }
+
+/**
+ * What one silence says of an outage, of which 2 are needed: one lost answer is radio weather, a refused connection is
+ * a machine that starts, and one that breaks an exchange off is up.
+ */
+const OUTAGE = { "refused": 2, "nothing": 1, "broken": 0 } as const;
 
 /** Shares of the whole time: how long to watch at least, and how long the last look must have stayed the same. */
 const PATIENCE: Record<ConfirmationVerdict, { readonly total: number; readonly steady: number }> = {

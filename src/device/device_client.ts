@@ -1,5 +1,5 @@
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
-import { within } from "../deadline.ts";
+import { DeadlineError, within } from "../deadline.ts";
 import { networkFault, wasNeverSent } from "../network_fault.ts";
 import type { Clock, HttpClient } from "../world.ts";
 import { type DeviceAddress, formatDeviceAddress } from "./device_address.ts";
@@ -12,8 +12,11 @@ export type InfoReading =
   | { readonly kind: "info"; readonly info: DeviceInfo }
   /** An HTTP server answered, but it has no usable `/info`. */
   | { readonly kind: "absent"; readonly found: string }
-  /** No HTTP answer; `refused` when the machine is up and nothing listens. */
-  | { readonly kind: "silent"; readonly found: string; readonly refused: boolean };
+  /**
+   * No HTTP answer. `refused`: the machine is up and nothing listens; `nothing`: no sign of it came back; `broken`:
+   * something is there, but the exchange broke off.
+   */
+  | { readonly kind: "silent"; readonly found: string; readonly sign: "refused" | "nothing" | "broken" };
 
 /** What the device said to the update request. */
 export type UpdateReply =
@@ -61,7 +64,7 @@ export class DeviceClient {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof RangeError) return { kind: "absent", found: `more than ${MAX_INFO_BYTES} bytes` };
-      return { kind: "silent", found: faultText(error), refused: networkFault(error) === "refused" };
+      return { kind: "silent", found: faultText(error), sign: signOf(error) };
     }
   }
 
@@ -147,11 +150,16 @@ export class DeviceClient {
 }
 
 function faultText(error: unknown): string {
+  if (error instanceof DeadlineError) return "no answer in time";
   const fault = networkFault(error);
-  if (fault !== "unknown") return FAULT_TEXT[fault];
-  return error instanceof Error && error.name === "DeadlineError"
-    ? "no answer in time"
-    : "the exchange broke off";
+  return fault === "unknown" ? "the exchange broke off" : FAULT_TEXT[fault];
+}
+
+function signOf(error: unknown): "refused" | "nothing" | "broken" {
+  if (error instanceof DeadlineError) return "nothing";
+  const fault = networkFault(error);
+  if (fault === "refused") return "refused";
+  return fault === "unreachable" || fault === "unresolved" ? "nothing" : "broken";
 }
 
 const FAULT_TEXT = {
