@@ -1,4 +1,6 @@
 import { CodedError } from "../coded_error.ts";
+import { withoutUser } from "../without_user.ts";
+import { isDottedIpv4 } from "./update_request.ts";
 
 /** Where the HTTP server of a device listens. */
 export interface DeviceAddress {
@@ -23,7 +25,9 @@ export function parseDeviceAddress(text: string): DeviceAddress {
   const refuse = (found: string): never => {
     throw new DeviceAddressError(
       "bad-address",
-      `Cannot use '${text}' as a device address: ${found}, wanted ip[:port], name[:port] or http://host[:port]`,
+      `Cannot use '${
+        withoutUser(text)
+      }' as a device address: ${found}, wanted ip[:port], name[:port] or http://host[:port]`,
     );
   };
   if (/^https:/i.test(text)) refuse("the device speaks plain HTTP only");
@@ -32,7 +36,17 @@ export function parseDeviceAddress(text: string): DeviceAddress {
   if (url.protocol !== "http:") refuse(`its scheme is '${url.protocol}'`);
   if (url.username !== "" || url.password !== "") refuse("it holds a user name or password");
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "") refuse("it holds a path or query");
+  // URLs complete short addresses and read leading zeros as octal: `192.168.11` would lead to another device.
+  if (isDottedIpv4(url.hostname) && !writtenHost(text).startsWith(url.hostname)) {
+    refuse(`it would be read as ${url.hostname}`);
+  }
+  if (url.port === "0") refuse("no device listens on port 0");
   return { hostname: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(url.port || 80) };
+}
+
+/** What follows the scheme. */
+function writtenHost(text: string): string {
+  return text.replace(/^http:\/\//i, "");
 }
 
 /** The address as `host:port`, with brackets around IPv6. */
@@ -43,5 +57,7 @@ export function formatDeviceAddress(address: DeviceAddress): string {
 
 /** True for addresses that lead to this machine itself. */
 export function isLoopback(hostname: string): boolean {
-  return /^127\.|^::1$|^localhost$|\.localhost$/i.test(hostname);
+  return isDottedIpv4(hostname)
+    ? hostname.startsWith("127.")
+    : /^::1$|^localhost\.?$|\.localhost\.?$/i.test(hostname);
 }

@@ -2,9 +2,9 @@
 export interface DeviceInfo {
   /** Chip name as the firmware gives it, for example `esp32s3`. */
   readonly device?: string;
-  /** Name of the application. */
+  /** Name of the application, as the operator calls it. */
   readonly application?: string;
-  /** Version of the application, as its firmware writes it. */
+  /** Version of the running firmware. */
   readonly version?: string;
   /** True when the JSON was cut: the firmware builds it in 100 bytes. */
   readonly cut: boolean;
@@ -28,9 +28,10 @@ export function parseDeviceInfo(body: string): DeviceInfo | undefined {
   const text = body.trim().replace(/\0+$/, "");
   if (!text.startsWith("{")) return undefined;
   const whole = parseObject(text);
+  const values = whole ?? wholePairs(text);
   const info: { -readonly [Field in keyof DeviceInfo]: DeviceInfo[Field] } = { cut: whole === undefined };
   for (const field of FIELDS) {
-    const value = whole === undefined ? cutValue(text, field) : whole[field];
+    const value = values.get(field);
     if (typeof value === "string" && value.length <= MAX_VALUE && /^[\x20-\x7e]+$/.test(value)) {
       info[field] = value;
     }
@@ -38,16 +39,20 @@ export function parseDeviceInfo(body: string): DeviceInfo | undefined {
   return FIELDS.some((field) => info[field] !== undefined) ? info : undefined;
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+function parseObject(text: string): ReadonlyMap<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? { ...value } : undefined;
+    return new Map(Object.entries(JSON.parse(text)));
   } catch {
     return undefined;
   }
 }
 
-/** The value of a field in JSON that was cut, if the value itself is whole and holds no escape. */
-function cutValue(text: string, field: string): string | undefined {
-  return new RegExp(`[{,]\\s*"${field}"\\s*:\\s*"([^"\\\\]*)"`).exec(text)?.[1];
+/** The leading pairs of a cut object that are whole strings without escapes; what follows the first other is unknown. */
+function wholePairs(text: string): ReadonlyMap<string, unknown> {
+  const pairs = new Map<string, string>();
+  const pair = /[{,]\s*"([^"\\]*)"\s*:\s*"([^"\\]*)"\s*/y;
+  for (let match = pair.exec(text); match !== null; match = pair.exec(text)) {
+    pairs.set(match[1] ?? "", match[2] ?? "");
+  }
+  return pairs;
 }
