@@ -27,6 +27,8 @@ export function compileArgs(place: Installation, output: string): string[] {
     "--no-code-cache",
     // Leaves out what only the tests import.
     "--exclude-unused-npm",
+    // A small young generation: as quick, and a pull peaks a quarter lower (measured).
+    "--v8-flags=--max-semi-space-size=1",
     ...permissionFlags(place),
     "--output",
     output,
