@@ -1,9 +1,118 @@
-import type { Command } from "./command.ts";
-/** x */
+import { type CheckSettings, readCheckSettings } from "../job/check_config.ts";
+import { ConfigError } from "../job/config_error.ts";
+import {
+  CHECK_OPTIONS,
+  IMAGE_OPTIONS,
+  OUTPUT_OPTIONS,
+  REGISTRY_OPTIONS,
+  SIGNATURE_OPTIONS,
+} from "../job/job_options.ts";
+import { Faults, type Option, Settings } from "../job/option.ts";
+import { type PullSettings, readPullSettings, readRegistrySettings } from "../job/pull_config.ts";
+import { readSignatureFlags } from "../job/signature_config.ts";
+import { endingOf } from "../job_ending.ts";
+import { type Digest, parseDigest } from "../registry/digest.ts";
+import { type ImageReference, parseReference } from "../registry/reference.ts";
+import type { RegistrySettings } from "../registry/registry_settings.ts";
+import { inspectTable } from "../report/inspect_table.ts";
+import type { SignatureFlags } from "../signature/signature_rule.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { lookAtFile } from "./inspect_file.ts";
+import { lookAtImage } from "./inspect_image.ts";
+import { printFailure } from "./print_failure.ts";
+
+const OPTIONS: readonly Option[] = [
+  ...IMAGE_OPTIONS,
+  ...REGISTRY_OPTIONS,
+  ...CHECK_OPTIONS,
+  ...SIGNATURE_OPTIONS,
+  ...OUTPUT_OPTIONS,
+];
+
+/** What is to be looked at, checked. */
+export interface InspectRequest {
+  /** A local file, or what a registry holds. */
+  readonly subject:
+    | { readonly kind: "file"; readonly path: string }
+    | { readonly kind: "image"; readonly reference: ImageReference };
+  /** What to take from the image; absent when no device is named. */
+  readonly pull: PullSettings | undefined;
+  /** How registries are reached. */
+  readonly registry: RegistrySettings;
+  /** The digest the reference must lead to. */
+  readonly expectDigest: Digest | undefined;
+  /** What makes a file unfit. */
+  readonly check: CheckSettings;
+  /** Who must have signed. */
+  readonly signature: SignatureFlags;
+  /** Whether the result is for programs. */
+  readonly asJson: boolean;
+}
+
+/** `flashjob inspect`: what an image or a file holds, and what flash would say of it. */
 export const inspectCommand: Command = {
-  usage: "",
-  about: "",
-  options: [],
-  positionals: [],
-  run: () => Promise.resolve(1),
+  usage: "REFERENCE|FILE [flags]",
+  about: "An image with its platforms, their digests and sizes:\n\n" +
+    "  flashjob inspect registry.example.org/team/thermo:1.1\n\n" +
+    "With --device also that platform's firmware, as `esptool image_info` shows it, the verdict of the image check,\n" +
+    "and the state of the signature:\n\n" +
+    "  flashjob inspect registry.example.org/team/thermo:1.1 --device esp32s3 --cosign-key cosign.pub\n\n" +
+    "A file on this machine (an existing file, or what starts with ./ or /):\n\n" +
+    "  flashjob inspect build/thermo.bin --device esp32s3\n\n" +
+    "The exit code is 0 when it could be looked at, even if flash would refuse it; the verdict is in the result.",
+  options: OPTIONS,
+  positionals: ["REFERENCE|FILE"],
+  async run(context) {
+    const request = await readRequest(context);
+    try {
+      const { report, fileTable } = request.subject.kind === "file"
+        ? await lookAtFile(request.subject.path, request, context)
+        : await lookAtImage(request.subject.reference, request, context);
+      context.screen.clear();
+      context.print(request.asJson ? JSON.stringify(report) : inspectTable(report, fileTable).join("\n"));
+      return report.code;
+    } catch (error) {
+      const ending = endingOf(context.signal.aborted ? context.signal.reason : error);
+      return printFailure(context, ending, request.asJson);
+    }
+  },
 };
+
+async function readRequest(context: CommandContext): Promise<InspectRequest> {
+  const settings = new Settings(OPTIONS, context.flags, context.environment);
+  const faults = new Faults();
+  const password = settings.on("password-stdin")
+    ? (await context.readInput()).replace(/\r?\n$/, "")
+    : undefined;
+  const subject = await readSubject(context, faults);
+  const given = {
+    password,
+    registry: subject?.kind === "image" ? subject.reference.registry : undefined,
+    faults,
+  };
+  // Without a device nothing is pulled, and its absence is no fault here.
+  const pull = settings.find("device") === undefined ? undefined : readPullSettings(settings, given);
+  const request = {
+    pull,
+    registry: pull?.registry ?? readRegistrySettings(settings, given),
+    expectDigest: pull === undefined
+      ? faults.collect(settings.find("expect-digest"), parseDigest)
+      : pull.expectDigest,
+    check: readCheckSettings(settings, faults),
+    signature: readSignatureFlags(settings, faults),
+    asJson: settings.text("output") === "json",
+  };
+  if (subject === undefined || faults.messages.length > 0) throw new ConfigError(faults.messages);
+  return { subject, ...request };
+}
+
+/** A file that is there is meant, even where its name could be a reference too. */
+async function readSubject(
+  { args, world }: CommandContext,
+  faults: Faults,
+): Promise<InspectRequest["subject"] | undefined> {
+  const [text = ""] = args;
+  if (/^\.{0,2}\//.test(text) || (await world.files.facts(text))?.isFile) return { kind: "file", path: text };
+  const reference = faults.collect({ value: text, from: "REFERENCE" }, parseReference);
+  return reference === undefined ? undefined : { kind: "image", reference };
+}
