@@ -1,6 +1,6 @@
 import { type ImageRefusalCode, imageRefusalCodes } from "../image/image_policy.ts";
 import { parseKeyDigest } from "../image/secure_boot_key.ts";
-import { type Faults, parseSize, type Setting, type Settings } from "./option.ts";
+import { type Faults, parseSize, parseSwitch, type Setting, type Settings } from "./option.ts";
 
 /** What makes an image unfit to be sent, as far as the user decides it. */
 export interface CheckSettings {
@@ -27,7 +27,8 @@ export function readCheckSettings(settings: Settings, faults: Faults): CheckSett
   return {
     forced: new Set(all("force-image", parseRefusalCode)),
     maxImageSize: faults.collect(settings.find("max-image-size"), parseSize),
-    requireSecureBootSignature: settings.on("require-secure-boot-signature"),
+    requireSecureBootSignature: faults.collect(settings.find("require-secure-boot-signature"), parseSwitch) ??
+      false,
     trustedKeyDigests: all("secure-boot-key-digest", parseDigestOfKey),
     trustedKeyFiles: settings.list("secure-boot-key").map((setting) => setting.value),
     minSecureVersion: faults.collect(settings.find("min-secure-version"), parseSecureVersion),

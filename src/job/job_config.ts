@@ -1,11 +1,11 @@
 import { type DeviceAddress, isLoopback, parseDeviceAddress } from "../device/device_address.ts";
-import { isDottedIpv4 } from "../device/update_request.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
 import { type CheckSettings, readCheckSettings } from "./check_config.ts";
 import { ConfigError } from "./config_error.ts";
-import { Faults, parseChoice, parseDuration, parsePort, type Settings } from "./option.ts";
+import { Faults, parseChoice, parseDuration, parsePort, parseSwitch, type Settings } from "./option.ts";
 import type { SignatureFlags } from "../signature/signature_rule.ts";
 import { type PullSettings, readPullSettings } from "./pull_config.ts";
+import { findHost, parseAgentIp, readAttestationUrl } from "./job_addresses.ts";
 import { readSignatureFlags } from "./signature_config.ts";
 
 /** Which program the device will dial. */
@@ -83,7 +83,6 @@ export interface JobTimeouts {
 }
 
 const AGENT_PATH = "/usr/local/bin/ota-agent";
-const ATTESTATION_PORT = "8000";
 
 /**
  * Reads flags and environment into the configuration of one job (ota-protocol.md, "Environment of the pod").
@@ -101,7 +100,7 @@ export function readJobConfig(settings: Settings, password: string | undefined):
   const firmware = faults.collect(setting, parseReference);
   const pull = readPullSettings(settings, { password, registry: firmware?.registry, faults });
   const hostSetting = findHost(settings, faults);
-  const host = hostSetting === undefined ? undefined : faults.collect(hostSetting, parseDeviceAddress);
+  const host = faults.collect(hostSetting, parseDeviceAddress);
   const agentIp = faults.collect(settings.find("agent-ip"), parseAgentIp);
   if (agentIp !== undefined && host !== undefined && isLoopback(agentIp) && !isLoopback(host.hostname)) {
     faults.add(
@@ -110,6 +109,7 @@ export function readJobConfig(settings: Settings, password: string | undefined):
   }
   const rigour = parseChoice<Rigour>(["auto", "require", "off"]);
   const duration = (name: string): number => faults.collect(settings.find(name), parseDuration) ?? 0;
+  const on = (name: string): boolean => faults.collect(settings.find(name), parseSwitch) ?? false;
   const config: JobConfig = {
     firmware: need(
       firmware,
@@ -117,7 +117,7 @@ export function readJobConfig(settings: Settings, password: string | undefined):
     ),
     pull,
     check: readCheckSettings(settings, faults),
-    signature: readSignatureFlags(settings),
+    signature: readSignatureFlags(settings, faults),
     host: need(host, hostSetting === undefined ? missing("device address", "--host", "HOST_ENDPOINT") : ""),
     agent: readAgentChoice(settings),
     agentIp,
@@ -129,9 +129,9 @@ export function readJobConfig(settings: Settings, password: string | undefined):
     expectVersion: settings.text("expect-version"),
     confirm: faults.collect(settings.find("confirm"), rigour) ?? "auto",
     confirmHost: faults.collect(settings.find("confirm-host"), parseDeviceAddress),
-    skipIfCurrent: settings.on("skip-if-current"),
-    allowDowngrade: settings.on("allow-downgrade"),
-    dryRun: settings.on("dry-run"),
+    skipIfCurrent: on("skip-if-current"),
+    allowDowngrade: on("allow-downgrade"),
+    dryRun: on("dry-run"),
     terminationLog: settings.text("termination-log") ?? "",
     timeouts: {
       job: duration("timeout"),
@@ -143,8 +143,8 @@ export function readJobConfig(settings: Settings, password: string | undefined):
       confirm: duration("confirm-timeout"),
     },
     identity: {
-      uuid: settings.environment["UUID"],
-      applicationType: settings.environment["APPLICATION_TYPE"],
+      uuid: settings.environment["UUID"]?.trim() || undefined,
+      applicationType: settings.environment["APPLICATION_TYPE"]?.trim() || undefined,
     },
   };
   if (faults.messages.length > 0) throw new ConfigError(faults.messages);
@@ -155,74 +155,8 @@ function missing(what: string, flag: string, variable: string): string {
   return `No ${what} is given: wanted ${flag} or ${variable}`;
 }
 
-/**
- * The device's address. Akri injects one suffixed variable per device instance: with several different values any
- * choice of ours could flash the wrong device, so that is a fault.
- */
-function findHost(settings: Settings, faults: Faults): { value: string; from: string } | undefined {
-  const exact = settings.find("host");
-  if (exact !== undefined) return exact;
-  const suffixed = Object.entries(settings.environment)
-    .filter((entry): entry is [string, string] => /^HOST_ENDPOINT_./.test(entry[0]) && !!entry[1]?.trim())
-    .map(([from, value]) => ({ from, value: value.trim() }))
-    .sort((left, right) => left.from < right.from ? -1 : 1);
-  if (new Set(suffixed.map((setting) => setting.value)).size > 1) {
-    const list = suffixed.map(({ from, value }) => `${from}=${value}`).join(", ");
-    faults.add(`Several devices are given: ${list}; wanted exactly one, set HOST_ENDPOINT or --host`);
-    return suffixed[0];
-  }
-  const host = settings.environment["HOST"]?.trim();
-  return suffixed[0] ?? (host ? { from: "HOST", value: host } : undefined);
-}
-
-function parseAgentIp(text: string): string {
-  if (!isDottedIpv4(text)) {
-    throw new SyntaxError(
-      `Cannot announce '${text}': wanted a dotted IPv4 address, the device can copy nothing else`,
-    );
-  }
-  const first = Number(text.split(".")[0]);
-  if (first === 0 || first >= 224) {
-    throw new SyntaxError(`Cannot announce '${text}': no host can have this address`);
-  }
-  return text;
-}
-
 function readAgentChoice(settings: Settings): AgentChoice {
   const path = settings.text("agent");
   if (path === undefined) return { kind: "default", path: AGENT_PATH };
   return path === "builtin" ? { kind: "builtin" } : { kind: "classic", path };
-}
-
-function readAttestationUrl(settings: Settings, faults: Faults): URL | undefined {
-  const given = settings.find("attestation-url");
-  if (given !== undefined) return faults.collect(given, parseAttestationUrl);
-  const host = settings.environment["DICE_AUTH_SERVICE_SERVICE_HOST"]?.trim();
-  if (!host) {
-    faults.add(
-      "No attestation server is given: wanted --attestation-url, DICE_AUTH_URL, or DICE_AUTH_SERVICE_SERVICE_HOST " +
-        "(set by Kubernetes when Service dice-auth-service is in the namespace and older than the pod)",
-    );
-    return undefined;
-  }
-  const port = settings.environment["DICE_AUTH_SERVICE_SERVICE_PORT"]?.trim() || ATTESTATION_PORT;
-  const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  return faults.collect(
-    { value: `http://${name}:${port}`, from: "DICE_AUTH_SERVICE_SERVICE_HOST and _PORT" },
-    parseAttestationUrl,
-  );
-}
-
-function parseAttestationUrl(text: string): URL {
-  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
-  if (url === null) throw new SyntaxError(`Cannot use '${text}': it is not a URL, wanted http://host:port`);
-  if (url.username !== "" || url.password !== "") {
-    throw new SyntaxError(
-      "Cannot use the attestation URL: it holds a user name or password, wanted http://host:port",
-    );
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new SyntaxError(`Cannot use '${text}': its scheme is '${url.protocol}', wanted http`);
-  }
-  return url;
 }

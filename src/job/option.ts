@@ -48,6 +48,7 @@ export class Settings {
   find(name: string): Setting | undefined {
     const option = this.#option(name);
     const flag = this.#flags[name];
+    if (typeof flag === "boolean") return { value: String(flag), from: `--${name}` };
     if (typeof flag === "string" && flag !== "") return { value: flag, from: `--${name}` };
     for (const variable of option.variables ?? []) {
       const value = this.environment[variable]?.trim();
@@ -61,12 +62,10 @@ export class Settings {
     return this.find(name)?.value;
   }
 
-  /** True when the switch is given, or its variable says `1`, `true`, `yes` or `on`. */
+  /** True when the switch is on. Throws `SyntaxError` when its variable says neither yes nor no. */
   on(name: string): boolean {
-    if (this.#flags[name] === true) return true;
-    return this.#option(name).variables?.some((variable) =>
-      /^(1|true|yes|on)$/i.test(this.environment[variable]?.trim() ?? "")
-    ) ?? false;
+    const setting = this.find(name);
+    return setting !== undefined && parseSwitch(setting.value);
   }
 
   /** All values of a list: those of the flag, or else those of the variable, or else the default. */
@@ -128,8 +127,10 @@ export function parseDuration(text: string): number {
   if (parts.length === 0 || (parts.map((part) => part[0]).join("") !== text)) {
     throw new SyntaxError(`Cannot read duration '${text}': not understood, ${wanted}`);
   }
-  const total = parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS[unit ?? ""] ?? NaN), 0);
-  if (!(total > 0 && total <= 86_400_000)) {
+  const total = Math.round(
+    parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS[unit ?? ""] ?? NaN), 0),
+  );
+  if (!(total >= 1 && total <= 86_400_000)) {
     throw new SyntaxError(`Cannot use duration '${text}': it is not between 1 ms and a day, ${wanted}`);
   }
   return total;
@@ -155,6 +156,13 @@ export function parseSize(text: string): number {
   throw new SyntaxError(`Cannot read size '${text}': wanted for example 16MiB, 900k or 1048576`);
 }
 
+/** Reads the variable of a switch. Throws `SyntaxError`: what is neither yes nor no must not count as no. */
+export function parseSwitch(text: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(text)) return true;
+  if (/^(0|false|no|off)$/i.test(text)) return false;
+  throw new SyntaxError(`Cannot use '${text}': wanted true or false`);
+}
+
 /** Reads one of a few words. Throws `SyntaxError` that lists them. */
 export function parseChoice<const Choice extends string>(
   choices: readonly Choice[],
@@ -162,6 +170,6 @@ export function parseChoice<const Choice extends string>(
   return (text) => {
     const choice = choices.find((candidate) => candidate === text.toLowerCase());
     if (choice !== undefined) return choice;
-    throw new SyntaxError(`Cannot use '${text}': wanted ${choices.join(", ")}`);
+    throw new SyntaxError(`Cannot use '${text}': wanted one of ${choices.join(", ")}`);
   };
 }

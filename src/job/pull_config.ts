@@ -1,5 +1,6 @@
 import { type Digest, parseDigest } from "../registry/digest.ts";
 import type { RegistrySettings } from "../registry/registry_settings.ts";
+import { withoutUser } from "../without_user.ts";
 import { type Faults, parseDuration, parseSize, type Settings } from "./option.ts";
 
 /** What to take from an image, and how its registry is reached. */
@@ -57,6 +58,7 @@ export function readRegistrySettings(
   if (username === undefined && password !== undefined) {
     faults.add("--password-stdin is given without --username");
   }
+  if (username !== undefined && password === "") faults.add("--password-stdin: standard input is empty");
   const certificateFile = settings.text("client-cert");
   const keyFile = settings.text("client-key");
   if ((certificateFile === undefined) !== (keyFile === undefined)) {
@@ -92,7 +94,7 @@ function parseDevice(text: string): string {
 function parseMirror(text: string): { registry: string; mirror: string } {
   const [registry, mirror, ...more] = text.split("=");
   if (registry && mirror && more.length === 0) return { registry, mirror };
-  throw new SyntaxError(`Cannot use mirror '${text}': wanted HOST=MIRROR`);
+  throw new SyntaxError(`Cannot use mirror '${withoutUser(text)}': wanted HOST=MIRROR`);
 }
 
 type Present<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };

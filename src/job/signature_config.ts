@@ -1,10 +1,13 @@
 import type { SignatureFlags } from "../signature/signature_rule.ts";
-import type { Settings } from "./option.ts";
+import { type Faults, parseChoice, type Settings } from "./option.ts";
 
-/** Reads who must have signed the image; files and rules are read by the signature room when they are needed. */
-export function readSignatureFlags(settings: Settings): SignatureFlags {
+/**
+ * Reads who must have signed the image; files and rules are read by the signature room when they are needed.
+ * A mode that is none of the three is a fault, added to `faults`: it must not pass for `auto`.
+ */
+export function readSignatureFlags(settings: Settings, faults: Faults): SignatureFlags {
   const texts = {
-    mode: settings.text("verify-signature"),
+    mode: faults.collect(settings.find("verify-signature"), parseChoice(["off", "auto", "require"])),
     policyFile: settings.text("signature-policy"),
     identity: settings.text("certificate-identity"),
     identityRegexp: settings.text("certificate-identity-regexp"),
