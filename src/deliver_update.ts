@@ -221,7 +221,7 @@ async function isDrained(job: Job, signal: AbortSignal): Promise<boolean> {
   let movedAt = clock.now();
   for (;;) {
     const left = await undeliveredBytes(agentPort, job.world);
-    if (left === undefined) return false;
+    if (left === undefined) return await isDrainedBlindly(job, signal);
     if (left === 0) return await isClosedInOrder(job);
     if (left < least) [least, movedAt] = [left, clock.now()];
     if (clock.now() - movedAt > timeouts.transferIdle) {
@@ -232,6 +232,12 @@ async function isDrained(job: Job, signal: AbortSignal): Promise<boolean> {
     }
     await clock.sleep(DRAIN_INTERVAL, signal);
   }
+}
+
+/** Where the kernel does not tell, time must do, unless the watch that follows takes its time anyway. */
+async function isDrainedBlindly({ config, world }: Job, signal: AbortSignal): Promise<false> {
+  if (config.confirm === "off") await world.clock.sleep(config.timeouts.transferIdle, signal);
+  return false;
 }
 
 async function isClosedInOrder({ config, world }: Job): Promise<boolean> {
