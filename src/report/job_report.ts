@@ -1,5 +1,6 @@
 import { format as formatBytes } from "@std/fmt/bytes";
-import { type Outcome, OUTCOMES } from "../job/job_outcome.ts";
+import type { Outcome } from "../job/job_outcome.ts";
+import { visibleJson, visibleText } from "./visible_text.ts";
 
 /** The result of one job, as `--output json` prints it (docs/schemas/job.schema.json). */
 export interface JobReport {
@@ -87,7 +88,7 @@ export interface TransferFacts {
 
 /** The final line for people: what happened, to what, and what to do. */
 export function finalLine(report: JobReport): string {
-  const end = report.message.replace(/[.\s]+$/, "");
+  const end = visibleText(report.message).replace(/[.\s]+$/, "");
   if (report.code !== 0) {
     const remedy = report.remedy === undefined ? "" : ` ${report.remedy}.`;
     return `FAILED ${report.outcome} (exit ${report.code}): ${end}.${remedy}`;
@@ -100,24 +101,24 @@ export function finalLine(report: JobReport): string {
 
 /**
  * The message that Kubernetes keeps of a container: compact JSON of at most 4096 bytes, so that the reason of a
- * failure outlives the pod's log. Warnings and the longest texts go first when it does not fit.
+ * failure outlives the pod's log. Warnings are left out, then what the log tells better, then the end of the message.
  */
 export function terminationMessage(report: JobReport): string {
   const { outcome, code, message, remedy, reference, image, file, device } = report;
-  const candidates = [
+  const texts = [
     { outcome, code, message, remedy, reference, image, file, device },
     { outcome, code, message, reference },
-    { outcome, code, message: `${message.slice(0, 1000)}...` },
-  ];
-  const texts = candidates.map((candidate) => JSON.stringify(candidate));
+  ].map(visibleJson);
   return texts.find((text) => new TextEncoder().encode(text).length <= TERMINATION_BYTES) ??
-    JSON.stringify({ outcome, code });
+    visibleJson({
+      outcome,
+      code,
+      message: `${visibleText(message).slice(0, MESSAGE_UNITS).toWellFormed()}...`,
+    });
 }
+
+/** What fits into {@linkcode TERMINATION_BYTES} whatever it is: 3 bytes each in UTF-8, and 1 kB for the rest. */
+const MESSAGE_UNITS = 1000;
 
 /** What Kubernetes reads of a termination message. */
 const TERMINATION_BYTES = 4096;
-
-/** The remedy of an ending, if there is one. */
-export function remedyOf(outcome: Outcome): string | undefined {
-  return OUTCOMES[outcome].remedy || undefined;
-}

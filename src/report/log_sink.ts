@@ -1,6 +1,7 @@
 import { configureSync, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { cyan, dim, red, yellow } from "@std/fmt/colors";
 import type { Log, LogFields } from "../world.ts";
+import { visibleJson, visibleText } from "./visible_text.ts";
 
 /** How a log is written. */
 export interface LogOptions {
@@ -51,7 +52,7 @@ function logOf(rooms: readonly string[]): Log {
 /** One JSON object. */
 function jsonLine(record: LogRecord): string {
   const { sentence, ...fields } = record.properties;
-  return JSON.stringify({
+  return visibleJson({
     time: new Date(record.timestamp).toISOString(),
     level: record.level,
     room: record.category.slice(1).join(".") || undefined,
@@ -69,19 +70,24 @@ const LEVEL_WORD: Record<LogLevel, string> = {
   fatal: "fatal",
 };
 
-/** `12:30:05.123 info  registry: sentence  key=value`. */
+/** `12:30:05.123 info  registry: sentence  key=value`. Sentences and values may come from outside: nothing in them acts. */
 function textLine(record: LogRecord, colour: boolean): string {
   const paint = (tint: (text: string) => string, text: string): string => colour ? tint(text) : text;
   const { sentence, ...fields } = record.properties;
   const room = record.category.slice(1).join(".");
   const details = Object.entries(fields).filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${/\s/.test(String(value)) ? JSON.stringify(value) : value}`).join(" ");
+    .map(([key, value]) => `${key}=${shownValue(String(value))}`).join(" ");
   const tint = record.level === "error" ? red : record.level === "warning" ? yellow : dim;
   return [
     paint(dim, new Date(record.timestamp).toISOString().slice(11, 23)),
     paint(tint, LEVEL_WORD[record.level]),
-    `${room === "" ? "" : `${paint(cyan, room)}: `}${sentence}${
+    `${room === "" ? "" : `${paint(cyan, room)}: `}${visibleText(String(sentence))}${
       details === "" ? "" : `  ${paint(dim, details)}`
     }`,
   ].join(" ");
+}
+
+/** In quotes unless it is one plain word. */
+function shownValue(value: string): string {
+  return /^[^\s"=\\\p{C}]+$/u.test(value) ? value : visibleJson(value);
 }

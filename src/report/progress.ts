@@ -20,7 +20,7 @@ const BAR_CELLS = 24;
  * // "Sending  ████████████░░░░░░░░░░░░   50%  512 B of 1.02 kB"
  */
 export function progressBar(progress: Progress, columns: number): string {
-  const share = progress.totalBytes > 0 ? Math.min(1, progress.doneBytes / progress.totalBytes) : 0;
+  const share = shareOf(progress);
   const cells = Math.floor(share * BAR_CELLS);
   const bar = "█".repeat(cells) + "░".repeat(BAR_CELLS - cells);
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
@@ -40,12 +40,18 @@ const MILESTONES = 4;
  */
 export function progressLine(progress: Progress, previous: Progress | undefined): string | undefined {
   if (progress.totalBytes === 0) return undefined;
-  const quarter = Math.floor(progress.doneBytes / progress.totalBytes * MILESTONES);
-  const told = previous?.step === progress.step && previous.totalBytes > 0
-    ? Math.floor(previous.doneBytes / previous.totalBytes * MILESTONES)
-    : 0;
+  const quarter = quarterOf(progress);
+  const told = previous?.step === progress.step ? quarterOf(previous) : 0;
   if (quarter <= told) return undefined;
   return `${progress.step}: ${quarter * 100 / MILESTONES}% (${formatBytes(progress.doneBytes)} of ${
     formatBytes(progress.totalBytes)
   })`;
+}
+
+function quarterOf(progress: Progress): number {
+  return Math.floor(shareOf(progress) * MILESTONES);
+}
+
+function shareOf({ doneBytes, totalBytes }: Progress): number {
+  return totalBytes > 0 ? Math.min(1, doneBytes / totalBytes) : 0;
 }

@@ -36,7 +36,7 @@ export class Screen {
   /** Shows how far a step has come: a bar on a terminal, a line at each quarter elsewhere (given to `tell`). */
   progress(progress: Progress, now: number, tell: (line: string) => void): void {
     const columns = this.#output.columns();
-    const isEnd = progress.doneBytes >= progress.totalBytes;
+    const isEnd = progress.totalBytes > 0 && progress.doneBytes >= progress.totalBytes;
     if (this.#step !== progress.step) [this.#step, this.#toldAt] = [progress.step, now];
     if (columns === undefined) {
       const line = progressLine(progress, this.#told);
