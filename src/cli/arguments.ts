@@ -1,4 +1,3 @@
-import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import type { Flags, Option } from "../job/option.ts";
 
@@ -13,45 +12,64 @@ export interface ParsedArguments {
 }
 
 /**
- * Parses a command line by its option table. Nothing is guessed: unknown flags, flags without their value and single
- * flags given twice are faults.
+ * Parses a command line by its option table: `--flag=value`, `--flag value`, `--switch`, `--switch=false`, and `--`
+ * before words that are no flags. Nothing is guessed: unknown flags, flags without their value and single flags given
+ * twice are faults. A value that begins with a dash needs the form with `=`; an empty one is a value that a script
+ * left empty.
  */
 export function parseArguments(args: readonly string[], options: readonly Option[]): ParsedArguments {
-  const faults: string[] = [];
-  const names = options.map((option) => option.name);
-  const valued = options.filter((option) => option.kind !== "switch").map((option) => option.name);
-  const parsed = parseArgs(args, {
-    boolean: options.filter((option) => option.kind === "switch").map((option) => option.name),
-    string: [...valued, "_"],
-    collect: valued,
-    unknown(argument, key) {
-      if (key === undefined) return true;
-      const flag = argument.split("=")[0] ?? argument;
-      faults.push(`Unknown flag '${flag}', did you mean '--${closestString(key, names)}'?`);
-      return false;
-    },
-  });
+  const table = new Map(options.map((option) => [option.name, option]));
+  const positionals: string[] = [];
   const flags: Record<string, string | boolean | readonly string[]> = {};
-  for (const option of options) {
-    const given = parsed[option.name];
-    if (option.kind === "switch") {
-      if (given === true) flags[option.name] = true;
+  const faults: string[] = [];
+  const words = [...args];
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    if (word === "--") {
+      positionals.push(...words.splice(0));
+      break;
+    }
+    if (!isFlag(word)) {
+      positionals.push(word);
       continue;
     }
-    const values = Array.isArray(given) ? given.map(String) : [];
-    if (lacksValue(args, option.name)) {
-      faults.push(`--${option.name} needs a value: ${option.placeholder ?? "VALUE"}`);
+    const { shown, name, inline } = splitFlag(word);
+    const option = table.get(name);
+    const next = words[0];
+    const follows = inline === undefined && next !== undefined && !isFlag(next);
+    if (option === undefined) {
+      faults.push(`Unknown flag '${shown}', did you mean '--${closestString(name, [...table.keys()])}'?`);
+      // Perhaps its value: a word that is judged alone would only be a second fault of the same mistake.
+      if (follows) words.shift();
+    } else if (option.kind === "switch") {
+      if (inline !== undefined && !/^(true|false)$/.test(inline)) {
+        faults.push(`--${name} takes no value but true or false`);
+      }
+      flags[name] = inline !== "false";
+    } else if (inline === undefined && !follows) {
+      faults.push(`--${name} needs a value: ${option.placeholder ?? "VALUE"}`);
+    } else {
+      const value = inline ?? words.shift() ?? "";
+      const earlier = flags[name];
+      if (option.kind === "list") flags[name] = [...(Array.isArray(earlier) ? earlier : []), value];
+      else if (earlier !== undefined) faults.push(`--${name} is given more than once`);
+      else flags[name] = value;
     }
-    if (option.kind === "value" && values.length > 1) {
-      faults.push(`--${option.name} is given ${values.length} times`);
-    }
-    if (option.kind === "list") flags[option.name] = values;
-    else if (values[0] !== undefined) flags[option.name] = values[0];
   }
-  return { positionals: parsed._.map(String), flags, faults };
+  return { positionals, flags, faults };
 }
 
-/** An empty value is a value that a script left empty; no value at all is a mistake. */
-function lacksValue(args: readonly string[], name: string): boolean {
-  return args.some((arg, index) => arg === `--${name}` && (args[index + 1]?.startsWith("--") ?? true));
+/** A dash alone is a word: by custom it stands for standard input. */
+function isFlag(word: string): boolean {
+  return word.startsWith("-") && word !== "-";
+}
+
+/** A short flag is told by its first letter: what follows it may be a secret. */
+function splitFlag(word: string): { shown: string; name: string; inline: string | undefined } {
+  if (word === "-h") return { shown: word, name: "help", inline: undefined };
+  if (!word.startsWith("--")) {
+    return { shown: word.slice(0, 2), name: word.slice(1, 2), inline: word.slice(2) || undefined };
+  }
+  const at = word.includes("=") ? word.indexOf("=") : word.length;
+  const inline = at < word.length ? word.slice(at + 1) : undefined;
+  return { shown: word.slice(0, at), name: word.slice(2, at), inline };
 }

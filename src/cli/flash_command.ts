@@ -25,7 +25,7 @@ export const flashCommand: Command = {
     context.screen.clear();
     await leaveTerminationMessage(context, settings.text("termination-log"), report);
     // Last of all: where there is no termination message, Kubernetes shows the end of the log.
-    if (settings.text("output") === "json") {
+    if (settings.text("output")?.toLowerCase() === "json") {
       context.print(JSON.stringify(report));
       context.world.log[report.code === 0 ? "info" : "error"](finalLine(report));
     } else context.print(finalLine(report));

@@ -64,9 +64,7 @@ export async function runCli(process: Process): Promise<number> {
     settings.find("log-format"),
     parseChoice<LogOptions["format"]>(["text", "json"]),
   );
-  if (typeof flags["output"] === "string") {
-    output.collect(settings.find("output"), parseChoice(["text", "json"]));
-  }
+  output.collect(settings.find("output"), parseChoice(["text", "json"]));
   const all = [...faults, ...positionalFaults(command, positionals), ...output.messages];
   if (all.length > 0) return usageFault(new ConfigError(all).message);
 
