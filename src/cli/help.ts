@@ -3,6 +3,8 @@ import type { Command } from "./command.ts";
 import type { CommandEntry } from "./command_table.ts";
 
 const FLAG_CELLS = 42;
+const LINE_CELLS = 120;
+const INDENT = " ".repeat(FLAG_CELLS);
 
 /** The help of one command: usage, what it does, and its whole table of flags and variables. */
 export function commandHelp(name: string, command: Command): string {
@@ -38,7 +40,18 @@ function optionLine(option: Option): string {
     option.variables?.length ? `[${option.variables.map((variable) => `$${variable}`).join(", ")}]` : "",
     option.fallback === undefined ? "" : `(default ${option.fallback})`,
   ].filter((note) => note !== "").join(" ");
-  return flag.length < FLAG_CELLS
-    ? `${flag.padEnd(FLAG_CELLS)}${notes}`
-    : `${flag}\n${" ".repeat(FLAG_CELLS)}${notes}`;
+  const [first = "", ...more] = wrapped(notes, LINE_CELLS - FLAG_CELLS);
+  const lines = flag.length < FLAG_CELLS ? [flag.padEnd(FLAG_CELLS) + first] : [flag, INDENT + first];
+  return [...lines, ...more.map((line) => INDENT + line)].join("\n");
+}
+
+/** Lines of at most `cells`, broken at spaces; a longer word stays whole. */
+function wrapped(text: string, cells: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > cells) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines;
 }
