@@ -34,21 +34,21 @@ export function programHelp(commands: readonly CommandEntry[]): string {
 
 function optionLine(option: Option): string {
   const flag = `  --${option.name}${option.placeholder === undefined ? "" : ` ${option.placeholder}`}`;
-  const notes = [
-    option.help,
+  const words = [
+    ...option.help.split(" "),
     option.kind === "list" ? "(repeatable)" : "",
     option.variables?.length ? `[${option.variables.map((variable) => `$${variable}`).join(", ")}]` : "",
     option.fallback === undefined ? "" : `(default ${option.fallback})`,
-  ].filter((note) => note !== "").join(" ");
-  const [first = "", ...more] = wrapped(notes, LINE_CELLS - FLAG_CELLS);
+  ].filter((word) => word !== "");
+  const [first = "", ...more] = wrapped(words, LINE_CELLS - FLAG_CELLS);
   const lines = flag.length < FLAG_CELLS ? [flag.padEnd(FLAG_CELLS) + first] : [flag, INDENT + first];
   return [...lines, ...more.map((line) => INDENT + line)].join("\n");
 }
 
-/** Lines of at most `cells`, broken at spaces; a longer word stays whole. */
-function wrapped(text: string, cells: number): string[] {
+/** Lines of at most `cells`, broken between words; a longer word stays whole. */
+function wrapped(words: readonly string[], cells: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(" ")) {
+  for (const word of words) {
     const line = lines.at(-1);
     if (line === undefined || line.length + 1 + word.length > cells) lines.push(word);
     else lines[lines.length - 1] = `${line} ${word}`;

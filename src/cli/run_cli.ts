@@ -38,7 +38,9 @@ const PROGRAM = `flashjob ${VERSION}`;
 export async function runCli(process: Process): Promise<number> {
   const screen = new Screen(process.errors);
   const [first = ""] = process.args;
-  if (first === "--help" || first === "help") return printed(process, programHelp(COMMANDS));
+  if (first === "--help" || first === "-h" || first === "help") {
+    return printed(process, programHelp(COMMANDS));
+  }
   if (first === "--version") return printed(process, PROGRAM);
   const { entry, rest } = chooseCommand(process.args);
   const usageFault = (message: string): number => {
