@@ -76,6 +76,7 @@ function codeOf(error: Error): string {
   return "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
+/** Without the URLs that `fetch` names: an image called `certificate` is not a TLS fault. */
 function wordsOf(chain: readonly Error[]): string {
-  return chain.map((link) => `${link.name}: ${link.message}`).join(" | ");
+  return chain.map((link) => `${link.name}: ${link.message}`).join(" | ").replaceAll(/ url \([^)]*\)/g, "");
 }
