@@ -117,14 +117,13 @@ export class BlobSource implements ByteSource {
       throw new RegistryError("content-mismatch", `Cannot use '${shownUrl(url)}': ${found}`, { retryable });
     };
     if (response.status === 206) {
-      const header = response.headers.get("content-range");
-      if (this.#offset > 0 && continues(parseContentRange(header), this.#offset, size)) return 0;
-      return await refuse(
-        `the server sent another part than bytes ${this.#offset} to ${size - 1} of ${size}`,
-      );
+      const range = parseContentRange(response.headers.get("content-range"));
+      if (this.#offset > 0 && continues(range, this.#offset, size)) return 0;
+      this.#isRangeServer = false;
+      return await refuse(`the server sent another part than bytes ${this.#offset} to ${size - 1}`, true);
     }
     const length = response.headers.get("content-length");
-    if (length !== null && Number(length) !== size && response.headers.get("content-encoding") === null) {
+    if (length !== null && Number(length) !== size) {
       return await refuse(`the server announces ${length} bytes, wanted ${size}`);
     }
     return this.#offset;

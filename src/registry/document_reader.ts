@@ -40,20 +40,23 @@ export class DocumentReader {
     if (stored !== undefined && digest !== undefined) {
       return { bytes: stored, digest, document: parseDocument(stored, { announced: undefined, name }) };
     }
-    const { bytes, headers } = await this.#connection.get(reference, {
+    const read = await this.#connection.get(reference, {
       urlOf: (source) => manifestUrl(source, name),
       headers: { accept: ACCEPT_DOCUMENTS },
       limit: DOCUMENT_LIMIT,
+      read: ({ bytes, headers }): ReadDocument => {
+        const found = digestOf(bytes, digest === undefined ? "sha256" : algorithmOf(digest));
+        if (digest !== undefined && found !== digest) {
+          throw mismatch(digest, `the registry sent a document with the digest '${found}'`);
+        }
+        this.#compareHint(found, headers.get("docker-content-digest"));
+        const announced = essence(headers.get("content-type"));
+        return { bytes, digest: found, document: parseDocument(bytes, { announced, name }) };
+      },
       signal,
     });
-    const found = digestOf(bytes, digest === undefined ? "sha256" : algorithmOf(digest));
-    if (digest !== undefined && found !== digest) {
-      throw mismatch(digest, `the registry sent a document with the digest '${found}'`);
-    }
-    this.#compareHint(found, headers.get("docker-content-digest"));
-    const document = parseDocument(bytes, { announced: essence(headers.get("content-type")), name });
-    await this.#store?.keep(found, bytes);
-    return { bytes, digest: found, document };
+    await this.#store?.keep(read.digest, read.bytes);
+    return read;
   }
 
   /** The document a descriptor points to. */
@@ -90,12 +93,12 @@ export class DocumentReader {
     const known = inlineContent(descriptor, DOCUMENT_LIMIT) ??
       await this.#store?.readSmall(digest, DOCUMENT_LIMIT);
     if (known !== undefined) return known;
-    const { bytes } = await this.#connection.get(reference, {
+    const bytes = await this.#connection.get(reference, {
       urlOf: (source) => blobUrl(source, digest),
       limit: size,
+      read: (answer) => checkedContent(answer.bytes, descriptor),
       signal,
     });
-    checkContent(bytes, descriptor);
     await this.#store?.keep(digest, bytes);
     return bytes;
   }
@@ -121,14 +124,17 @@ export function inlineContent(descriptor: Descriptor, limit: number): Uint8Array
   } catch {
     throw mismatch(descriptor.digest, "its inline data is not base64");
   }
-  checkContent(bytes, descriptor);
-  return bytes;
+  return checkedContent(bytes, descriptor);
 }
 
-function checkContent(bytes: Uint8Array, { digest, size }: Descriptor): void {
+function checkedContent(
+  bytes: Uint8Array<ArrayBuffer>,
+  { digest, size }: Descriptor,
+): Uint8Array<ArrayBuffer> {
   if (bytes.length !== size) throw mismatch(digest, `it is ${bytes.length} bytes long, wanted ${size}`);
   const found = digestOf(bytes, algorithmOf(digest));
   if (found !== digest) throw mismatch(digest, `its content has the digest '${found}'`);
+  return bytes;
 }
 
 function mismatch(digest: Digest, found: string): RegistryError {

@@ -58,7 +58,7 @@ export class Exchange {
         signal,
       });
       for (const text of this.#warnings.unseen(response.headers.get("warning"))) {
-        this.#world.log.warn(`Registry '${url.host}' warns: ${text}`);
+        this.#world.log.warn(`Registry '${url.host}' warns: ${this.#wire.secrets.hide(text)}`);
       }
       if (response.status === 200 || response.status === 206 || isRedirect(response.status)) {
         session?.accepted();
@@ -66,13 +66,15 @@ export class Exchange {
       }
       const answer = await failedAnswer(response, url);
       if (session === undefined || refusals >= REFUSAL_LIMIT || !isRefusal(answer, authorization)) {
-        throw failureOf(answer);
+        throw failureOf(answer, this.#wire.secrets);
       }
       const challenges = parseChallenges(answer.headers.get("www-authenticate"));
       const known = challenges.length > 0 || authorization !== undefined
         ? challenges
         : await this.#challengesOfPing(url, signal);
-      if (!await session.refused(authorization, known, signal)) throw refusalOf(answer, session);
+      if (!await session.refused(authorization, known, signal)) {
+        throw refusalOf(failureOf(answer, this.#wire.secrets), session);
+      }
     }
   }
 
@@ -95,12 +97,11 @@ function isRefusal(answer: FailedAnswer, authorization: string | undefined): boo
   return answer.status === 400 && authorization?.startsWith("Bearer ") === true && saysTokenInvalid(answer);
 }
 
-function refusalOf(answer: FailedAnswer, session: AuthSession): RegistryError {
-  const { status, message } = failureOf(answer);
+function refusalOf({ status, message }: RegistryError, session: AuthSession): RegistryError {
   return new RegistryError(
     "auth-refused",
     `${message}: it refused ${session.identity}, give credentials that may read this repository`,
-    { status: status ?? answer.status },
+    status === undefined ? {} : { status },
   );
 }
 

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { isPassingStatus } from "./retry_timing.ts";
 import { RegistryError, type RegistryErrorCode, shownText, shownUrl } from "./registry_error.ts";
+import type { SentSecrets } from "./sent_secrets.ts";
 
 /** Errors of a registry are a few hundred bytes, of a proxy a page; distribution-spec names no limit. */
 export const ERROR_BODY_LIMIT: number = 64 * 1024;
@@ -31,10 +32,10 @@ export interface FailedAnswer {
 }
 
 /** The failure that an answer means, in one sentence (distribution-spec, "Error Codes"). */
-export function failureOf(answer: FailedAnswer): RegistryError {
+export function failureOf(answer: FailedAnswer, secrets: SentSecrets): RegistryError {
   const { url, status, headers } = answer;
   const retryAfter = headers.get("retry-after");
-  const said = serverWords(answer.body);
+  const said = shownText(secrets.hide(serverWords(answer.body)));
   return new RegistryError(
     codeOf(status),
     `Cannot get '${shownUrl(url)}': the server answered ${status}${said === "" ? "" : ` (${said})`}${
@@ -62,7 +63,7 @@ function advice(status: number, headers: Headers): string {
   return remaining === null ? "" : `, rate limit remaining: ${shownText(remaining, 40)}`;
 }
 
-/** What a registry or token server says about its error; empty for pages of proxies. */
+/** What a registry or token server says about its error, hostile; empty for pages of proxies. */
 function serverWords(body: string): string {
   let json: unknown;
   try {
@@ -73,10 +74,10 @@ function serverWords(body: string): string {
   const errors = v.safeParse(ErrorsSchema, json);
   if (errors.success) {
     const [first] = errors.output.errors;
-    return shownText([first?.code, first?.message].filter((part) => part).join(": "));
+    return [first?.code, first?.message].filter((part) => part).join(": ");
   }
   const token = v.safeParse(TokenErrorSchema, json);
   return token.success
-    ? shownText(token.output.details ?? token.output.error_description ?? token.output.error ?? "")
+    ? token.output.details ?? token.output.error_description ?? token.output.error ?? ""
     : "";
 }

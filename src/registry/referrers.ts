@@ -57,34 +57,37 @@ async function fromApi(
     const following = next;
     const urlOf = (source: Source) =>
       following?.origin === source.origin.origin ? following : referrersUrl(source, digest, artifactType);
-    const { bytes, headers, url } = await connection.get(reference, {
+    const { entries, after } = await connection.get(reference, {
       urlOf,
       headers: { accept: INDEX_TYPES[0] ?? "" },
       limit: DOCUMENT_LIMIT,
+      read: ({ bytes, headers, url }) => {
+        const announced = essence(headers.get("content-type"));
+        const document = parseDocument(bytes, { announced, name: `referrers of ${digest}` });
+        if (document.kind === "index") {
+          return { entries: document.entries, after: nextPage(headers.get("link"), url) };
+        }
+        throw new RegistryError(
+          "invalid-document",
+          `Cannot list referrers of '${digest}': the answer is no index`,
+        );
+      },
       signal,
     });
-    const announced = essence(headers.get("content-type"));
-    const document = parseDocument(bytes, { announced, name: `referrers of ${digest}` });
-    if (document.kind !== "index") {
-      throw new RegistryError(
-        "invalid-document",
-        `Cannot list referrers of '${digest}': the answer is no index`,
-      );
-    }
-    found.push(...document.entries);
-    next = nextPage(headers.get("link"), url);
+    found.push(...entries);
+    next = after;
     if (next === undefined) return found;
   }
   throw new RegistryError("limit", `Cannot list referrers of '${digest}': more than ${PAGE_LIMIT} pages`);
 }
 
-/** Format: `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). */
+/** Format: `<algorithm>-<at most 64 hex digits>` (distribution-spec, "Referrers Tag Schema"). */
 async function fromTag(
   { registry, repository }: ImageReference,
   digest: Digest,
   { documents, signal }: ReferrersOptions,
 ): Promise<Descriptor[]> {
-  const tag = `${algorithmOf(digest)}-${hexOf(digest)}`.slice(0, 128);
+  const tag = `${algorithmOf(digest)}-${hexOf(digest).slice(0, 64)}`;
   try {
     const { document } = await documents.named({ registry, repository, tag }, signal);
     return document.kind === "index" ? [...document.entries] : [];

@@ -29,13 +29,15 @@ export interface SmallAnswer {
 }
 
 /** What is wanted of {@linkcode RegistryConnection.get}. */
-export interface SmallQuestion {
+export interface SmallQuestion<Result> {
   /** Its URL at each place. */
   readonly urlOf: UrlOf;
   /** Sent along. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Bytes. */
   readonly limit: number;
+  /** Makes of the answer what is wanted; what it throws counts against the place, and the next one is asked. */
+  readonly read: (answer: SmallAnswer) => Result;
   /** Ends the wait; its reason is what is rejected with. */
   readonly signal: AbortSignal;
 }
@@ -75,11 +77,11 @@ export class RegistryConnection implements Disposable {
   }
 
   /** A small body, retried as `retry_timing.ts` says; a mirror that fails gives way to the registry itself. */
-  async get(reference: ImageReference, question: SmallQuestion): Promise<SmallAnswer> {
+  async get<Result>(reference: ImageReference, question: SmallQuestion<Result>): Promise<Result> {
     const places = this.placesOf(reference, question.urlOf);
     for (const [index, place] of places.entries()) {
       try {
-        return await this.#getPatiently(place, question);
+        return question.read(await this.#getPatiently(place, question));
       } catch (failure) {
         if (!(failure instanceof RegistryError) || index === places.length - 1) throw failure;
         this.#world.log.warn(`${failure.message}, asking the next place`);
@@ -93,7 +95,7 @@ export class RegistryConnection implements Disposable {
     this.#wire[Symbol.dispose]();
   }
 
-  #getPatiently(place: BlobPlace, question: SmallQuestion): Promise<SmallAnswer> {
+  #getPatiently(place: BlobPlace, question: SmallQuestion<unknown>): Promise<SmallAnswer> {
     const { clock, log, random } = this.#world;
     return retry(() => this.#getOnce(place, question), (attempt, failure) => {
       const decision = retryDecision(attempt, failure, { now: clock.now(), random: random() });
@@ -102,7 +104,7 @@ export class RegistryConnection implements Disposable {
     }, { clock, signal: question.signal });
   }
 
-  async #getOnce({ url, session }: BlobPlace, question: SmallQuestion): Promise<SmallAnswer> {
+  async #getOnce({ url, session }: BlobPlace, question: SmallQuestion<unknown>): Promise<SmallAnswer> {
     const milliseconds = this.idleTimeout;
     const deadline = { clock: this.#world.clock, milliseconds, signal: question.signal, what: url.host };
     try {

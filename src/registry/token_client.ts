@@ -32,13 +32,16 @@ export async function fetchToken(
 ): Promise<BearerToken> {
   const { credential, wire, signal } = options;
   if (credential?.kind === "identity") {
+    wire.secrets.note(credential.token);
     const response = await wire.send(question.server, {
       method: "POST",
       headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
       body: refreshBody(question, credential.token),
       signal,
     });
-    if (!NO_POST.includes(response.status)) return await readToken(response, question.server, world);
+    if (!NO_POST.includes(response.status)) {
+      return await readToken(response, question.server, { wire, world });
+    }
     await discard(response);
   }
   const password = credential?.kind === "identity" ? credential.fallback : credential;
@@ -46,7 +49,7 @@ export async function fetchToken(
     wire,
     signal,
   });
-  return await readToken(response, question.server, world);
+  return await readToken(response, question.server, { wire, world });
 }
 
 async function getToken(
@@ -74,14 +77,19 @@ async function getToken(
   }
 }
 
-async function readToken(response: Response, server: URL, world: World): Promise<BearerToken> {
+async function readToken(
+  response: Response,
+  server: URL,
+  { wire, world }: { readonly wire: Wire; readonly world: World },
+): Promise<BearerToken> {
   const isGiven = response.status === 200;
   const bytes = await readBody(response, isGiven ? TOKEN_ANSWER_LIMIT : ERROR_BODY_LIMIT, server);
   const text = new TextDecoder().decode(bytes);
   if (isGiven) return parseTokenAnswer(text, server, world.clock.now());
-  const failure = failureOf({ url: server, status: response.status, headers: response.headers, body: text });
+  const { status, headers } = response;
+  const failure = failureOf({ url: server, status, headers, body: text }, wire.secrets);
   if (failure.retryable || failure.code === "auth-refused") throw failure;
   // a token server's 400 is about our credentials as much as its 401 is; nothing else it says is about the image
   const code = response.status === 400 ? "auth-refused" : "registry-failure";
-  throw new RegistryError(code, `${failure.message}, when asked for a token`, { status: response.status });
+  throw new RegistryError(code, `${failure.message}, when asked for a token`, { status });
 }

@@ -2,6 +2,7 @@ import { networkFault } from "../network_fault.ts";
 import type { HttpClient, HttpInit, World } from "../world.ts";
 import { RegistryError, shownUrl } from "./registry_error.ts";
 import { isPassingFault } from "./retry_timing.ts";
+import { SentSecrets } from "./sent_secrets.ts";
 
 /** How TLS is spoken with registries. */
 export interface WireSettings {
@@ -24,8 +25,16 @@ export interface ClientIdentity {
 /** A bundle of all public authorities is some 250 KB. */
 const PEM_LIMIT = 4 * 1024 * 1024;
 
+/**
+ * The runtime (2.9.6) forgets to abort a body whose response has been garbage-collected: a stalled read would then
+ * never end. Whoever holds the body holds the response with it.
+ */
+const RESPONSES = new WeakMap<ReadableStream, Response>();
+
 /** Sends single requests to registries: no redirects, no credentials of its own. */
 export class Wire implements Disposable {
+  /** Everything that was shown as proof to anybody. */
+  readonly secrets: SentSecrets = new SentSecrets();
   readonly #settings: WireSettings;
   readonly #world: World;
   readonly #clients = new Map<"plain" | "identified", HttpClient>();
@@ -39,12 +48,16 @@ export class Wire implements Disposable {
   /** One request; rejects with `unreachable` when there is no answer. */
   async send(url: URL, init: HttpInit): Promise<Response> {
     const client = await this.#clientFor(url);
+    const authorization = init.headers?.["authorization"];
+    if (authorization !== undefined) this.secrets.noteAuthorization(authorization);
     try {
-      return await client.fetch(url, {
+      const response = await client.fetch(url, {
         ...init,
         // digests and sizes are those of the bytes as they are stored
         headers: { "user-agent": "flashjob", "accept-encoding": "identity", ...init.headers },
       });
+      if (response.body !== null) RESPONSES.set(response.body, response);
+      return response;
     } catch (error) {
       init.signal.throwIfAborted();
       throw unreachable(url, error);
