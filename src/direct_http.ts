@@ -30,6 +30,12 @@ export class DirectHttp implements HttpClient {
         if (init.signal.aborted) reject(init.signal.reason);
         else reject(new TypeError(`Cannot exchange a request with '${url.host}'`, { cause: error }));
       });
+      // An answer that changes the protocol (101) is neither a response nor an error, and takes the socket along.
+      outgoing.on("upgrade", (_response, socket) => {
+        socket.destroy();
+        reject(new TypeError(`Cannot use the answer of '${url.host}': it changes the protocol`));
+      });
+      outgoing.on("close", () => reject(init.signal.reason ?? new TypeError(`No answer of '${url.host}'`)));
       outgoing.end(init.body);
     });
   }
