@@ -61,8 +61,13 @@ const BEFORE_SENDING: ReadonlySet<string> = new Set([
 /** True when the request cannot have reached the peer, so that sending it again cannot do anything twice. */
 export function wasNeverSent(error: unknown): boolean {
   const chain = chainOf(error);
-  return chain.some((link) => BEFORE_SENDING.has(codeOf(link))) ||
+  return chain.some((link) => BEFORE_SENDING.has(codeOf(link)) && !isLater(link)) ||
     /client error \(connect\)|are blocked|requires net access|notcapable/i.test(wordsOf(chain));
+}
+
+/** A router may call a host unreachable in the middle of an exchange, too. */
+function isLater(error: Error): boolean {
+  return "syscall" in error && (error.syscall === "read" || error.syscall === "write");
 }
 
 /** An error and its causes, four deep. */
