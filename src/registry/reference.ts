@@ -49,7 +49,7 @@ const HUB_NAMES = new Set(["docker.io", "index.docker.io", "registry-1.docker.io
  */
 export function parseReference(text: string): ImageReference {
   const refuse = (found: string): never => {
-    throw new RegistryError("bad-reference", `Cannot use image reference '${text.slice(0, 320)}': ${found}`);
+    throw new RegistryError("bad-reference", `Cannot use image reference '${shown(text)}': ${found}`);
   };
   if (text.length > REFERENCE_LIMIT) {
     refuse(`it is ${text.length} characters long, at most ${REFERENCE_LIMIT}`);
@@ -61,6 +61,9 @@ export function parseReference(text: string): ImageReference {
   if (bare === "") refuse("it is empty, wanted NAME[:TAG][@DIGEST]");
 
   const at = bare.indexOf("@");
+  if (at >= 0 && /^(?!sha\d).*[@/]/s.test(bare.slice(at + 1))) {
+    refuse("it holds a user name or password, give them in a docker config file or with --username");
+  }
   const digest = at < 0 ? undefined : readDigest(bare.slice(at + 1), refuse);
   const named = at < 0 ? bare : bare.slice(0, at);
 
@@ -104,6 +107,11 @@ export function formatReference(reference: ImageReference): string {
 /** What names the document in a URL: the digest when there is one, else the tag. */
 export function documentName(reference: ImageReference): string {
   return reference.digest ?? reference.tag ?? "latest";
+}
+
+/** What stands before an "@" that no digest follows may be a password. */
+function shown(text: string): string {
+  return text.replace(/^.*@(?!sha\d+:[^@]*$)/s, "***@").slice(0, 320);
 }
 
 type Refuse = (found: string) => never;

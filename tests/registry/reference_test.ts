@@ -70,7 +70,7 @@ Deno.test("parseReference: what is wrong is named", () => {
     ["host.example:99999/a", "port"],
     ["host.example:x/a", "HOST[:PORT]"],
     ["-host.example/a", "HOST[:PORT]"],
-    ["user@host.example/a", "in the digest"],
+    ["user@host.example/a", "user name or password"],
     ["[::g]/a", "HOST[:PORT]"],
     ["[1:2]/a", "IPv6"],
     [HEX, "64 hex digits"],
