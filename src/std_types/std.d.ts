@@ -94,3 +94,7 @@ declare module "@std/streams/limited-bytes-transform-stream" {
 declare module "@std/text/closest-string" {
   export function closestString(word: string, candidates: readonly string[]): string;
 }
+
+declare module "@std/yaml" {
+  export function parseAll(content: string): unknown[];
+}
