@@ -14,6 +14,11 @@ export function schemaFaults(value: unknown, schema: Schema, root: Schema = sche
   });
 }
 
+/** A schema of this project by its file name, as schemas refer to each other. */
+export function readSchema(name: string): Schema {
+  return JSON.parse(Deno.readTextFileSync(new URL(`../../docs/schemas/${name}`, import.meta.url)));
+}
+
 interface Place {
   readonly schema: Schema;
   readonly root: Schema;
@@ -48,6 +53,9 @@ const keywords: Readonly<Record<string, (value: unknown, wanted: unknown, place:
     return faults.filter(({ length }) => length === 0).length === 1 ? [] : faults.flat();
   },
   $ref: (value, wanted, { root, path }) => {
+    if (!String(wanted).startsWith("#")) {
+      return schemaFaults(value, readSchema(String(wanted)), undefined, path);
+    }
     const target = String(wanted).slice(2).split("/").reduce<unknown>((at, name) => record(at)[name], root);
     return schemaFaults(value, record(target), root, path);
   },
