@@ -7,7 +7,7 @@ import { continues, parseContentRange } from "./content_range.ts";
 import type { Exchange } from "./exchange.ts";
 import { RegistryError, shownUrl } from "./registry_error.ts";
 import { ATTEMPT_LIMIT, retryDecision } from "./retry_timing.ts";
-import { StallWatch } from "./stall_watch.ts";
+import { LEAST_PROGRESS, StallWatch } from "./stall_watch.ts";
 import type { Expected } from "./verified_source.ts";
 import { unreachable } from "./wire.ts";
 
@@ -51,6 +51,8 @@ export class BlobSource implements ByteSource {
   #offset = 0;
   #place = 0;
   #failuresInRow = 0;
+  /** Bytes since the last failure. */
+  #gained = 0;
   #breaks = 0;
   /** False once a server has answered a range with something else; then all is sent again, and skipped. */
   #isRangeServer = true;
@@ -105,7 +107,7 @@ export class BlobSource implements ByteSource {
     } catch (error) {
       watch[Symbol.dispose]();
       if (!(watch.signal.reason instanceof DeadlineError)) throw error;
-      throw unreachable(url, error, `the server did not answer for ${idleTimeout} ms`);
+      throw unreachable(url, watch.signal.reason, `the server did not answer for ${idleTimeout} ms`);
     }
   }
 
@@ -142,15 +144,16 @@ export class BlobSource implements ByteSource {
     body.skip -= known;
     const fresh = known === 0 ? value : value.subarray(known);
     this.#offset += fresh.length;
-    if (fresh.length > 0) this.#failuresInRow = 0;
+    this.#gained += fresh.length;
     return fresh;
   }
 
   #broken({ url, watch }: Body, cause: unknown): never {
-    const found = watch.signal.reason instanceof DeadlineError
+    const isStall = watch.signal.reason instanceof DeadlineError;
+    const found = isStall
       ? `the server stalled after ${this.#offset} of ${this.#expected.size} bytes`
       : `the server's connection broke after ${this.#offset} of ${this.#expected.size} bytes`;
-    throw unreachable(url, cause, found);
+    throw unreachable(url, isStall ? watch.signal.reason : cause, found);
   }
 
   /** Waits before the next try, moves on to the next place, or gives up. */
@@ -164,6 +167,10 @@ export class BlobSource implements ByteSource {
     // 416: what we have is not the start of what the server has
     const isRangeRefused = failure instanceof RegistryError && failure.status === 416 && this.#isRangeServer;
     if (isRangeRefused) this.#isRangeServer = false;
+    // a break costs nothing, so one byte is progress; a stall costs the idle time
+    const isStall = failure instanceof RegistryError && failure.cause instanceof DeadlineError;
+    if (this.#gained >= (isStall ? LEAST_PROGRESS : 1)) this.#failuresInRow = 0;
+    this.#gained = 0;
     this.#failuresInRow++;
     const isWorn = ++this.#breaks >= BREAK_LIMIT;
     const circumstances = { now: clock.now(), random: this.#world.random() };

@@ -2,7 +2,7 @@ import { DeadlineError } from "../deadline.ts";
 import type { Clock } from "../world.ts";
 
 /** Fewer bytes than this in a whole idle time are no progress, or a trickle could keep us for ever. */
-const LEAST_PROGRESS = 16 * 1024;
+export const LEAST_PROGRESS: number = 16 * 1024;
 
 /**
  * Aborts its signal when a peer lets us wait: counted is only the time we spend waiting for it, not the time our
