@@ -1,4 +1,5 @@
 import { DirectHttp } from "./direct_http.ts";
+import { listenTls } from "./deno_tls.ts";
 import type {
   Child,
   ChildCommand,
@@ -10,8 +11,6 @@ import type {
   HttpInit,
   HttpOptions,
   Log,
-  TlsListener,
-  TlsListenOptions,
   World,
 } from "./world.ts";
 
@@ -77,21 +76,6 @@ async function localAddressTowards(host: string, port: number, signal: AbortSign
   } finally {
     connection.close();
   }
-}
-
-function listenTls(options: TlsListenOptions): TlsListener {
-  const listener = Deno.listenTls({
-    hostname: options.hostname,
-    port: options.port,
-    cert: options.certificate,
-    key: options.key,
-  });
-  return {
-    port: listener.addr.port,
-    accept: () => listener.accept(),
-    close: () => listener.close(),
-    [Symbol.dispose]: () => listener.close(),
-  };
 }
 
 function spawn(command: ChildCommand): Child {

@@ -105,6 +105,12 @@ export interface TlsListener extends Disposable {
   close(): void;
 }
 
+/**
+ * How the peer ended the TCP connection below a TLS connection: `closed` in order, and nothing that was sent was
+ * refused; `reset` when the rest was lost.
+ */
+export type TransportEnd = "closed" | "reset";
+
 /** One TLS connection; its handshake has not happened when it is accepted. */
 export interface TlsConnection {
   /** The peer. */
@@ -117,8 +123,12 @@ export interface TlsConnection {
   write(bytes: Uint8Array): Promise<number>;
   /** Sends close_notify and half-closes. */
   closeWrite(): Promise<void>;
-  /** Ends it; a second time does nothing. */
+  /** Ends it; a second time does nothing. What was said last still goes out for a moment, until `closed`. */
   close(): void;
+  /** Resolves some time after {@linkcode TlsConnection.close}, when nothing is left of the connection. */
+  readonly closed: Promise<void>;
+  /** Resolves when the peer, or `close`, has ended the TCP connection; never rejects. */
+  readonly transportEnd: Promise<TransportEnd>;
 }
 
 /** A program to start. */

@@ -27,7 +27,7 @@ const CONFIG_PARSERS = new Set([
 ]);
 
 /** The only files that may name the runtime. */
-const RUNTIME = new Set(["main.ts", "src/deno_world.ts"]);
+const RUNTIME = new Set(["main.ts", "src/deno_world.ts", "src/deno_tls.ts"]);
 
 interface SourceFile {
   readonly path: string;

@@ -1,5 +1,7 @@
+import { DeadlineError, within } from "../deadline.ts";
 import { type TcpSocket, tcpSockets } from "../tcp_table.ts";
-import type { Clock, Files } from "../world.ts";
+import { untilAborted } from "../until_aborted.ts";
+import type { Clock, Files, TransportEnd } from "../world.ts";
 
 /**
  * What the operating system knows of one connection: `unknown` where it does not tell, `gone` when it has no such
@@ -41,8 +43,8 @@ export class DeliveryView {
   }
 }
 
-/** What the peer's close is worth: see {@linkcode judgeClose}. */
-export type CloseVerdict = "acknowledged" | "closed" | "lost" | "wait";
+/** What the kernel's view says of the peer's close: see {@linkcode judgeClose}. */
+export type CloseVerdict = "acknowledged" | "undelivered" | "unknown" | "wait";
 
 /** The table is not read atomically, so a row may be missed once. */
 const LOOKS_TO_BE_GONE = 3;
@@ -55,32 +57,49 @@ const LOOK_INTERVAL = 20;
 
 /**
  * Whether a peer that closed after our half-close had taken everything. A close alone does not say so: a device that
- * gives up in the middle closes as well, while megabytes may still lie in the socket buffers. But its system answers
- * those with a reset, and then the connection is gone; after an orderly end it is in TIME-WAIT (RFC 9293, 3.6).
+ * gives up in the middle closes as well, while megabytes may still lie in the socket buffers. After an orderly end
+ * our side is in TIME-WAIT (RFC 9293, 3.6). When the connection is gone, it was reset, or the peer was quicker with
+ * its FIN than we with ours: then the transport has to tell.
  */
 export function judgeClose(
   view: KernelView,
   seen: { readonly goneInARow: number; readonly waited: number; readonly patience: number },
 ): CloseVerdict {
-  if (view === "unknown") return "closed";
-  if (view === "gone") return seen.goneInARow >= LOOKS_TO_BE_GONE ? "lost" : "wait";
+  if (view === "unknown") return "unknown";
+  if (view === "gone") return seen.goneInARow >= LOOKS_TO_BE_GONE ? "unknown" : "wait";
   if (view.state === "time-wait") return "acknowledged";
   if (view.state === "fin-wait-2" && seen.waited >= FIN_PATIENCE) return "acknowledged";
-  return seen.waited >= Math.max(seen.patience, FIN_PATIENCE) ? "lost" : "wait";
+  return seen.waited >= Math.max(seen.patience, FIN_PATIENCE) ? "undelivered" : "wait";
 }
 
-/** Looks until the peer's close can be judged; `patience` bounds the wait for bytes still on their way. */
-export async function closeVerdict(
+/**
+ * What the peer's close proves, by the kernel's table and where it does not tell by the transport's end; `patience`
+ * bounds the wait for bytes still on their way.
+ */
+export async function closeReceipt(
   view: DeliveryView,
+  transportEnd: Promise<TransportEnd>,
   bounds: { readonly clock: Clock; readonly patience: number; readonly signal: AbortSignal },
-): Promise<Exclude<CloseVerdict, "wait">> {
-  const start = bounds.clock.now();
+): Promise<"acknowledged" | "closed" | "lost"> {
+  const { clock, patience, signal } = bounds;
+  const start = clock.now();
   for (let goneInARow = 0;;) {
     const seen = await view.look();
     goneInARow = seen === "gone" ? goneInARow + 1 : 0;
-    const waited = bounds.clock.now() - start;
-    const verdict = judgeClose(seen, { goneInARow, waited, patience: bounds.patience });
-    if (verdict !== "wait") return verdict;
-    await bounds.clock.sleep(LOOK_INTERVAL, bounds.signal);
+    const verdict = judgeClose(seen, { goneInARow, waited: clock.now() - start, patience });
+    if (verdict === "acknowledged") return "acknowledged";
+    if (verdict === "undelivered") return "lost";
+    if (verdict === "unknown") break;
+    await clock.sleep(LOOK_INTERVAL, signal);
   }
+  const what = "the end of the connection";
+  const end = await within(
+    { clock, milliseconds: FIN_PATIENCE, signal, what },
+    (s) => untilAborted(transportEnd, s),
+  )
+    .catch((error) => {
+      if (error instanceof DeadlineError) return "closed";
+      throw error;
+    });
+  return end === "reset" ? "lost" : "closed";
 }

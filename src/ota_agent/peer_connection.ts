@@ -1,4 +1,4 @@
-import type { TlsConnection } from "../world.ts";
+import type { TlsConnection, TransportEnd } from "../world.ts";
 
 /** How the peer ended its side of a connection. */
 export type PeerEnd =
@@ -71,6 +71,16 @@ export class PeerConnection {
       }
     }
     return "babbled";
+  }
+
+  /** How the TCP connection below ended, once the peer has ended it. */
+  get transportEnd(): Promise<TransportEnd> {
+    return this.#connection.transportEnd;
+  }
+
+  /** Resolves after {@linkcode PeerConnection.close}, when nothing is left. */
+  get closed(): Promise<void> {
+    return this.#connection.closed;
   }
 
   /** Ends both sides; may be called again. */

@@ -112,6 +112,7 @@ export class Reception {
       else await this.#greetAndServe(connection, place);
     } finally {
       connection.close();
+      await connection.closed;
     }
   }
 

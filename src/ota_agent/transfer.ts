@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { untilAborted } from "../until_aborted.ts";
 import type { World } from "../world.ts";
 import type { AgentEvent, Delivery } from "./agent_event.ts";
-import { closeVerdict, DeliveryView } from "./delivery_view.ts";
+import { closeReceipt, DeliveryView } from "./delivery_view.ts";
 import { OtaAgentError } from "./ota_agent_error.ts";
 import type { PeerConnection, PeerEnd } from "./peer_connection.ts";
 import { StallWatch } from "./stall_watch.ts";
@@ -94,7 +94,7 @@ export async function transferFirmware(
   if (end !== "closed") {
     throw brokenTransfer(connection, watch, { totalBytes, found: `${endWords(end)} instead of closing it` });
   }
-  const receipt = await closeVerdict(view, {
+  const receipt = await closeReceipt(view, connection.transportEnd, {
     clock: world.clock,
     patience: options.idleTimeout,
     signal: either,

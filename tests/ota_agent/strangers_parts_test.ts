@@ -17,6 +17,8 @@ function connectionFrom(hostname: string): PeerConnection {
     write: nothing,
     closeWrite: nothing,
     close: () => undefined,
+    closed: Promise.resolve(),
+    transportEnd: Promise.resolve("closed"),
   };
   return new PeerConnection(connection);
 }

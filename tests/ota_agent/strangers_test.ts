@@ -4,7 +4,7 @@ import { startDevice } from "../lab/device.ts";
 import { serverPair } from "../builders/certificates.ts";
 import { smallImage } from "./agent_case.ts";
 import { startOtaAgent } from "./agent_run.ts";
-import { RawDevice, rawPair } from "./raw_device.ts";
+import { RawDevice } from "./raw_device.ts";
 
 type Stranger = (port: number) => Promise<Disposable>;
 
@@ -41,13 +41,12 @@ for (const [name, stranger] of Object.entries(STRANGERS)) {
     await using agent = await startOtaAgent({
       image: smallImage,
       attestationUrl: new URL(attestation.url),
-      pair: await rawPair(),
     });
     const port = await agent.port;
     using _stranger = await stranger(port);
     using device = await RawDevice.present(port);
     await device.readUpTo(Infinity);
-    await device.closeWrite();
+    await device.finish();
     assertEquals((await agent.end).kind, "delivered");
     assertEquals(device.received, smallImage.length);
     assertEquals(attestation.requests.length, 1);
@@ -57,7 +56,6 @@ for (const [name, stranger] of Object.entries(STRANGERS)) {
 Deno.test("runOtaAgent: strangers are told apart by a reason, and their time is bounded", async () => {
   await using agent = await startOtaAgent({
     image: smallImage,
-    pair: await rawPair(),
     dialInTimeout: 800,
     handshakeTimeout: 200,
     certificateTimeout: 200,
@@ -86,8 +84,7 @@ Deno.test("runOtaAgent: strangers are told apart by a reason, and their time is 
 });
 
 Deno.test("runOtaAgent: 200 strangers before and during the transfer, the device is updated, memory stays", async () => {
-  const pair = await rawPair();
-  await serverPair();
+  const pair = await serverPair();
   await using attestation = startAttestation();
   await using agent = await startOtaAgent({
     image: smallImage,
