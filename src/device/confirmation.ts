@@ -2,21 +2,22 @@ import type { InfoReading } from "./device_client.ts";
 
 /**
  * What the looks at `/info` prove about an update. Columns: what `/info` said before, whether a restart was seen
- * afterwards, what it says now, and how that compares with what is wanted: the version in the image, or a hint.
+ * afterwards, what it says now, and how that compares with the version in the image and with the hint.
  *
  * | before | restart | now | wanted | verdict |
  * |---|---|---|---|---|
  * | any | any | silence | any | `not-returned` |
  * | any | any | another device type | any | `other-device` |
- * | version B | any | version A, not B | A, or nothing is known | `confirmed-new` |
- * | version B | any | version A, not B | neither image nor hint is A | `unexpected-version` |
- * | any other | not seen | any other | any | `rejected` |
+ * | version B | any | version A, not B | A is wanted, or nothing is known | `confirmed-new` |
+ * | version B | any | version A, not B | A is not wanted | `unexpected-version` |
+ * | any | not seen | any | any | `rejected` |
  * | any | seen | no version | any | `unconfirmable` |
- * | any | seen | version A, B before or none | the image is A | `confirmed-same` |
- * | version B | seen | B | the image is not B, or unknown | `rolled-back` |
- * | no version | seen | version A | the hint is A, or nothing is known | `unconfirmable` |
- * | no version | seen | version A | neither image nor hint is A | `unexpected-version` |
+ * | any | seen | version A | the image is A | `confirmed-same` |
+ * | version B | seen | B again | any | `rolled-back` |
+ * | no version | seen | version A | A is not wanted | `unexpected-version` |
+ * | no version | seen | version A | any | `unconfirmable` |
  *
+ * The first row that fits decides; a version is wanted when the image or the hint has it.
  * "No version" before is a device that kept silent, has no `/info`, or had it cut: it may have run A all the time, so
  * only a restart tells that something happened. A hint (VERSION) may be the device's current version, so it never
  * proves that an unchanged device was updated.
