@@ -89,15 +89,10 @@ async function runJob(job: Job, signal: AbortSignal): Promise<Ending> {
   const http = resources.use(world.openHttp({ proxy: "direct" }));
   const device = new DeviceClient(config.host, { http, clock: world.clock, timeout: config.timeouts.device });
 
-  const [firmware, before, identity] = await sideBySide(signal, [
-    (signal) => pullFirmware(job, resources, signal),
-    (signal) => lookAtDevice(job, device, signal),
+  const [[firmware, before], identity] = await sideBySide(signal, [
+    (signal) => obtainFitFirmware(job, { device, resources }, signal),
     (signal) => identifyDevice(job, device, signal),
   ]);
-  demandFitImage(firmware.inspected, config.check, {
-    device: config.pull.device,
-    reportedDevice: before.kind === "info" ? before.info.device : undefined,
-  }, job.warn);
   const settled = compareVersions(job, before, imageVersion(firmware.inspected.inspection));
   if (settled !== undefined) return settled;
 
@@ -115,6 +110,27 @@ interface PulledFirmware {
   readonly inspected: InspectedFirmware;
 }
 
+/**
+ * Pulls, looks and compares. A file that this device cannot run ends the job here, without waiting for the verdict
+ * of the attestation server.
+ */
+async function obtainFitFirmware(
+  job: Job,
+  { device, resources }: { readonly device: DeviceClient; readonly resources: AsyncDisposableStack },
+  signal: AbortSignal,
+): Promise<readonly [PulledFirmware, InfoReading]> {
+  const { config } = job;
+  const [firmware, before] = await sideBySide(signal, [
+    (signal) => pullFirmware(job, resources, signal),
+    (signal) => lookAtDevice(job, device, signal),
+  ]);
+  demandFitImage(firmware.inspected, config.check, {
+    device: config.pull.device,
+    reportedDevice: before.kind === "info" ? before.info.device : undefined,
+  }, job.warn);
+  return [firmware, before];
+}
+
 async function pullFirmware(
   job: Job,
   resources: AsyncDisposableStack,
@@ -123,7 +139,7 @@ async function pullFirmware(
   const { config, world, record } = job;
   using registry = openRegistry(config.pull.registry, world);
   const pull = { reference: config.firmware, settings: config.pull };
-  return await record.phase("pull", async () => {
+  const file = await record.phase("pull", async () => {
     const image = await resolveFirmwareImage(pull, registry, world, signal);
     record.facts.image = {
       ...(image.index === undefined ? {} : { indexDigest: image.index.digest }),
@@ -140,21 +156,25 @@ async function pullFirmware(
         ),
       (signal) => demandSignature(image, config.signature, { registry, world, signal, warn: job.warn }),
     ]);
-    const inspected = await inspectFirmware(file.path, config.check, world, signal);
-    const { inspection } = inspected;
-    const application = inspection.kind === "application" ? inspection : undefined;
     record.facts.image = { ...record.facts.image, layerDigest: file.layerDigest, signature };
-    record.facts.file = {
-      path: file.pathInImage,
-      size: file.size,
-      sha256: file.sha256,
-      ...(application === undefined ? {} : { chip: application.chip.name }),
-      ...(application?.descriptor === undefined
-        ? {}
-        : { project: application.descriptor.project, version: application.descriptor.version }),
-    };
-    return { file, inspected };
+    return file;
   });
+  const inspected = await record.phase(
+    "check",
+    () => inspectFirmware(file.path, config.check, world, signal),
+  );
+  const { inspection } = inspected;
+  const application = inspection.kind === "application" ? inspection : undefined;
+  record.facts.file = {
+    path: file.pathInImage,
+    size: file.size,
+    sha256: file.sha256,
+    ...(application === undefined ? {} : { chip: application.chip.name }),
+    ...(application?.descriptor === undefined
+      ? {}
+      : { project: application.descriptor.project, version: application.descriptor.version }),
+  };
+  return { file, inspected };
 }
 
 /** `GET /info`. A device of another kind is refused here; one without `/info` is only worth a warning. */
