@@ -55,7 +55,8 @@ export interface AgentSign {
     | "half-closed"
     | "stranger"
     | "retry"
-    | "warning";
+    | "warning"
+    | "end";
   /** The line, or what it says in words. */
   readonly detail: string;
   /** Of the image, handed over to the operating system; which is not received by the device. */

@@ -131,7 +131,11 @@ function signOf(event: EventLine): AgentSign | undefined {
     case "retry":
       return { kind: "retry", detail: event.message };
     case "delivered":
+      return {
+        kind: "end",
+        detail: `the device took ${event.bytes} bytes and closed in order (${event.receipt})`,
+      };
     case "failed":
-      return undefined;
+      return { kind: "end", detail: event.message };
   }
 }
