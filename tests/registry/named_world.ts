@@ -1,0 +1,41 @@
+/**
+ * A world in which chosen names lead to lab servers on loopback, over TLS or not, and all other names lead nowhere:
+ * so rules about public hosts can be tried without one. Every host that is knocked at is written down.
+ *
+ * @module
+ */
+
+import type { HttpClient, HttpOptions } from "../../src/world.ts";
+import { startNamedProxy } from "./named_proxy.ts";
+import { type TestWorld, testWorld } from "./registry_rig.ts";
+
+/** A world with names; its proxy ends with it. */
+export interface NamedWorld extends TestWorld, AsyncDisposable {
+  /** Host of every request, in order. */
+  readonly knocks: string[];
+}
+
+/** `names`: a host without port, to the `127.0.0.1:PORT` behind it. */
+export function namedWorld(names: Readonly<Record<string, string>>): NamedWorld {
+  const knocks: string[] = [];
+  const proxy = startNamedProxy(names);
+  const openHttp = (options: HttpOptions): HttpClient => {
+    const client = Deno.createHttpClient({
+      proxy: { url: proxy.url },
+      poolMaxIdlePerHost: 0,
+      ...(options.caCertificates ? { caCerts: [...options.caCertificates] } : {}),
+      ...(options.clientIdentity
+        ? { cert: options.clientIdentity.certificate, key: options.clientIdentity.key }
+        : {}),
+    });
+    return {
+      fetch(url, init) {
+        knocks.push(url.host);
+        if (names[url.hostname] !== undefined) return fetch(url, { ...init, redirect: "manual", client });
+        return Promise.reject(new TypeError(`client error (Connect): dns error: no such host '${url.host}'`));
+      },
+      [Symbol.dispose]: () => client.close(),
+    };
+  };
+  return { ...testWorld({ openHttp }), knocks, [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose]() };
+}
