@@ -121,8 +121,18 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   };
 }
 
+/** Ports outside those which the system hands out by itself: no outgoing connection can take one meanwhile. */
+const AGENT_PORTS = { first: 10_000, count: 10_000 } as const;
+
 /** A port that nobody uses now. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  for (let attempt = 1;; attempt++) {
+    try {
+      const port = AGENT_PORTS.first + Math.floor(Math.random() * AGENT_PORTS.count);
+      using listener = Deno.listen({ hostname: "0.0.0.0", port });
+      return listener.addr.port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse) || attempt === 100) throw error;
+    }
+  }
 }
