@@ -1,39 +1,246 @@
-import { assertEquals } from "@std/assert";
-import { buildFirmwareImage } from "../builders/oci_image.ts";
-import { startRegistry } from "../lab/registry.ts";
-import { openTestRegistry, pullAll, testWorld } from "./registry_rig.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { parseReference } from "../../src/registry/reference.ts";
+import { RegistryError } from "../../src/registry/registry_error.ts";
+import { firstLayerOf } from "../builders/oci_spoil.ts";
+import { type LabRegistry, startRegistry } from "../lab/registry.ts";
+import { answer, corrupt, drop, setHeaders, stall, trickle } from "../lab/registry_fault.ts";
+import { buildArtifact } from "../builders/oci_artifact.ts";
+import { IMAGE, LAYER_SIZE, layerRequests, ROBOT } from "./attack_bench.ts";
+import { codeOf, NEVER, openTestRegistry, pullAll, readBlob, testWorld, WANTED } from "./registry_rig.ts";
 
-const FIRMWARE = Uint8Array.from({ length: 70_000 }, (_, index) => index % 251);
-const IMAGE = buildFirmwareImage({
-  format: "docker",
-  platforms: ["esp32", "esp32s3"].map((architecture) => ({ architecture, firmware: FIRMWARE })),
+const LAYER = firstLayerOf(IMAGE, WANTED.architecture);
+const always = (): boolean => true;
+
+/** A registry behind a mirror, both with the image; the mirror is a proxy project as Harbor has them. */
+async function withMirror(
+  use: (both: { origin: LabRegistry; mirror: LabRegistry; pull: () => Promise<string> }) => Promise<void>,
+): Promise<void> {
+  await using origin = await startRegistry({
+    auth: { kind: "basic", user: ROBOT.username, password: ROBOT.password },
+  });
+  await using mirror = await startRegistry();
+  const name = origin.put(IMAGE, "iot/fw", "v1");
+  mirror.put(IMAGE, "proxy/iot/fw", "v1");
+  const mirrors = [{ registry: origin.host, mirror: `${mirror.host}/proxy` }];
+  const pull = async () => {
+    using client = openTestRegistry({ mirrors, credentials: ROBOT }, testWorld());
+    return await codeOf(() => pullAll(client, name));
+  };
+  await use({ origin, mirror, pull });
+}
+
+Deno.test("RegistryClient: a mirror is asked first, with its prefix and 'ns', and without the registry's credentials", async () => {
+  await withMirror(async ({ origin, mirror, pull }) => {
+    assertEquals(await pull(), "success");
+    assertEquals(origin.requests.length, 0);
+    assertEquals(mirror.requests.every(({ query }) => query.get("ns") === origin.host), true);
+    assertEquals(mirror.requests.some(({ headers }) => headers.has("authorization")), false);
+  });
 });
 
-Deno.test("RegistryClient: pulls from an open registry", async () => {
+Deno.test("RegistryClient: a mirror that asks for a password gets none, and the registry is asked", async () => {
+  await withMirror(async ({ origin, mirror, pull }) => {
+    mirror.fault({ match: always, action: answer(401, { "WWW-Authenticate": 'Basic realm="give me"' }) });
+    assertEquals(await pull(), "success");
+    assert(origin.requests.length > 0);
+    assertEquals(mirror.requests.some(({ headers }) => headers.has("authorization")), false);
+  });
+});
+
+Deno.test("RegistryClient: a mirror without the image, or with wrong bytes, gives way to the registry", async () => {
+  for (const action of [answer(404), answer(500), corrupt(20)]) {
+    await withMirror(async ({ mirror, pull }) => {
+      mirror.fault({ match: ({ path }) => path.includes("/manifests/"), action });
+      assertEquals(await pull(), "success");
+    });
+  }
+});
+
+Deno.test("RegistryClient: a blob that a mirror cannot finish goes on at the registry", async () => {
+  await withMirror(async ({ origin, mirror, pull }) => {
+    mirror.fault({ match: layerRequests, action: drop(100_000), times: 1 });
+    mirror.fault({ match: layerRequests, action: answer(404), skip: 1 });
+    assertEquals(await pull(), "success");
+    const ranges = origin.requests.filter(layerRequests).map(({ headers }) => headers.get("range"));
+    assertEquals(new Set(ranges), new Set(["bytes=100000-"]));
+  });
+});
+
+Deno.test("RegistryClient: an aborted pull ends at once with the signal's reason", async () => {
   await using registry = await startRegistry();
-  const name = registry.put(IMAGE, "iot/fw", "1");
+  const name = registry.put(IMAGE, "iot/fw", "v1");
+  for (const match of [always, layerRequests]) {
+    const fault = registry.fault({ match, action: stall(10) });
+    using client = openTestRegistry({}, testWorld());
+    const controller = new AbortController();
+    const reason = new Error("the job is over");
+    const pull = match === always
+      ? client.resolveImage(parseReference(name), WANTED, { signal: controller.signal })
+      : readBlob(
+        client,
+        name,
+        { ...LAYER, annotations: {}, digest: parseDigestOf(LAYER.digest) },
+        controller.signal,
+      );
+    setTimeout(() => controller.abort(reason), 50);
+    assertEquals(await assertRejects(() => pull), reason);
+    fault.remove();
+  }
+});
+
+function parseDigestOf(text: string) {
+  const { digest } = parseReference(`x.example/a@${text}`);
+  assert(digest !== undefined);
+  return digest;
+}
+
+const layerDescriptor = () => ({ ...LAYER, annotations: {}, digest: parseDigestOf(LAYER.digest) });
+
+Deno.test("RegistryClient: a stalled body is noticed even after its answer has been garbage-collected", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  await using registry = await startRegistry();
+  const name = registry.put(IMAGE, "iot/fw", "v1");
+  registry.fault({ match: layerRequests, action: stall(1000), times: 1 });
+  using client = openTestRegistry({ idleTimeout: 20_000 }, testWorld());
+  const timer = setInterval(collect, 20);
+  try {
+    assertEquals((await readBlob(client, name, layerDescriptor())).length, LAYER_SIZE);
+  } finally {
+    clearInterval(timer);
+  }
+});
+
+Deno.test("RegistryClient.openBlob: nothing is read ahead of the reader, and a cancelled stream lets go", async () => {
+  await using registry = await startRegistry();
+  const name = registry.put(IMAGE, "iot/fw", "v1");
   using client = openTestRegistry({}, testWorld());
-  const { image, layers } = await pullAll(client, name);
-  assertEquals(image.config.architecture, "esp32s3");
-  assertEquals(image.index?.digest, IMAGE.descriptor.digest as string as typeof image.manifest.digest);
-  assertEquals(layers.length, image.layers.length);
+  const stream = client.openBlob(parseReference(name), layerDescriptor(), { signal: NEVER });
+  assertEquals(registry.requests.length, 0);
+  const reader = stream.getReader();
+  assert(((await reader.read()).value?.length ?? 0) > 0);
+  await reader.cancel();
+  assertEquals(registry.requests.length, 1);
 });
 
-Deno.test("RegistryClient: pulls with Basic", async () => {
-  await using registry = await startRegistry({
-    auth: { kind: "basic", user: "robot", password: "pässword" },
-  });
-  const name = registry.put(IMAGE, "iot/fw", "1");
-  using client = openTestRegistry({ credentials: { username: "robot", password: "pässword" } }, testWorld());
-  await pullAll(client, name);
+Deno.test("RegistryClient.openBlob: a slow reader is no stall of the server", async () => {
+  await using registry = await startRegistry();
+  const name = registry.put(IMAGE, "iot/fw", "v1");
+  using client = openTestRegistry({ idleTimeout: 10_000 }, testWorld());
+  const reader = client.openBlob(parseReference(name), layerDescriptor(), { signal: NEVER }).getReader();
+  await reader.read();
+  // twice the idle time, at the tests' speed
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  while (!(await reader.read()).done);
+  assertEquals(registry.requests.length, 1);
 });
 
-Deno.test("RegistryClient: pulls with a token", async () => {
-  await using registry = await startRegistry({
-    auth: { kind: "token", tokens: { users: { robot: "secret" } } },
+Deno.test("RegistryClient.openBlob: progress is told up to the size", async () => {
+  await using registry = await startRegistry();
+  const name = registry.put(IMAGE, "iot/fw", "v1");
+  registry.fault({ match: layerRequests, action: trickle(50_000, 1) });
+  using client = openTestRegistry({}, testWorld());
+  const told: number[] = [];
+  const onProgress = (bytes: number): void => void told.push(bytes);
+  await new Response(client.openBlob(parseReference(name), layerDescriptor(), { signal: NEVER, onProgress }))
+    .bytes();
+  assertEquals([told.toSorted((left, right) => left - right), told.at(-1)], [told, LAYER_SIZE]);
+});
+
+Deno.test("RegistryClient: a second pull with a cache asks only for the tag", async () => {
+  await using registry = await startRegistry();
+  const name = registry.put(IMAGE, "iot/fw", "v1");
+  const cache = await Deno.makeTempDir({ prefix: "cache-" });
+  try {
+    using client = openTestRegistry({ cache }, testWorld());
+    const first = await pullAll(client, name);
+    const before = registry.requests.length;
+    using again = openTestRegistry({ cache }, testWorld());
+    assertEquals((await pullAll(again, name)).layers, first.layers);
+    assertEquals(registry.requests.slice(before).map(({ path }) => path), ["/v2/iot/fw/manifests/v1"]);
+    const others = await Promise.all([1, 2, 3].map(() => pullAll(again, name)));
+    for (const other of others) assertEquals(other.layers, first.layers);
+  } finally {
+    await Deno.remove(cache, { recursive: true });
+  }
+});
+
+const SUBJECT = IMAGE.descriptor.digest;
+
+Deno.test("RegistryClient.listReferrers: pages on the same host, by type, and never on another host", async () => {
+  await using registry = await startRegistry();
+  await using elsewhere = await startRegistry();
+  registry.put(IMAGE, "iot/fw", "v1");
+  const note = buildArtifact({
+    artifactType: "application/vnd.example.note",
+    files: [],
+    subject: IMAGE.descriptor,
   });
-  const name = registry.put(IMAGE, "iot/fw", "1");
-  using client = openTestRegistry({ credentials: { username: "robot", password: "secret" } }, testWorld());
-  await pullAll(client, name);
-  assertEquals(registry.issuer?.issued.length, 1);
+  registry.put(note, "iot/fw");
+  using client = openTestRegistry({}, testWorld());
+  const reference = parseReference(`${registry.host}/iot/fw@${SUBJECT}`);
+  const isReferrers = ({ path }: { path: string }): boolean => path.includes("/referrers/");
+  const list = () => client.listReferrers(reference, { signal: NEVER });
+
+  const paged = registry.fault({
+    match: isReferrers,
+    action: setHeaders({ Link: `</v2/iot/fw/referrers/${SUBJECT}?page=2>; rel="next"` }),
+    times: 1,
+  });
+  assertEquals((await list()).length, 2);
+  paged.remove();
+
+  const endless = registry.fault({ match: isReferrers, action: setHeaders({ Link: '<?n=1>; rel="next"' }) });
+  assertEquals(await codeOf(list), "limit");
+  endless.remove();
+
+  const away = registry.fault({
+    match: isReferrers,
+    action: setHeaders({ Link: `<${elsewhere.origin}/x>; rel="next"` }),
+  });
+  assertEquals([await codeOf(list), elsewhere.connections], ["policy", 0]);
+  away.remove();
+
+  registry.fault({
+    match: isReferrers,
+    action: answer(200, {}, '{"schemaVersion":2,"layers":[],"config":{}}'),
+  });
+  assertEquals(await codeOf(list), "invalid-document");
+  assertEquals(
+    await codeOf(() => client.listReferrers(parseReference("h.example/a:1"), { signal: NEVER })),
+    "bad-reference",
+  );
+});
+
+Deno.test("RegistryClient.listReferrers: the fallback tag where there is no API", async () => {
+  await using registry = await startRegistry({ referrersApi: false });
+  registry.put(IMAGE, "iot/fw", "v1");
+  registry.put(
+    buildArtifact({ artifactType: "application/vnd.example.note", files: [], subject: IMAGE.descriptor }),
+    "iot/fw",
+  );
+  using client = openTestRegistry({}, testWorld());
+  const reference = parseReference(`${registry.host}/iot/fw@${SUBJECT}`);
+  assertEquals((await client.listReferrers(reference, { signal: NEVER })).length, 1);
+});
+
+Deno.test("RegistryClient: a registry that is down is unreachable, and the message says where", async () => {
+  const registry = await startRegistry();
+  const name = registry.put(IMAGE, "iot/fw", "v1");
+  await registry[Symbol.asyncDispose]();
+  using client = openTestRegistry({}, testWorld());
+  const error = await assertRejects(() => pullAll(client, name), RegistryError);
+  assertEquals(error.code, "unreachable");
+  assertStringIncludes(
+    error.message,
+    `'http://${registry.host}/v2/iot/fw/manifests/v1': nothing listens there`,
+  );
+});
+
+Deno.test("RegistryClient: a port the runtime refuses is named as such", async () => {
+  using client = openTestRegistry({}, testWorld());
+  const error = await assertRejects(() => pullAll(client, "127.0.0.1:6000/a:1"), RegistryError);
+  assertStringIncludes(error.message, "refuses requests to this port");
 });
