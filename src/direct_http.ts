@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestOptions } from "node:http";
+import type { Agent, AgentOptions, IncomingMessage, RequestOptions } from "node:http";
 import type { Readable } from "node:stream";
 import type { HttpClient, HttpInit } from "./world.ts";
 
@@ -17,8 +17,8 @@ export class DirectHttp implements HttpClient {
     ]);
     init.signal.throwIfAborted();
     return await new Promise((resolve, reject) => {
-      const { request } = url.protocol === "https:" ? https : http;
-      const outgoing = request(url, requestOptions(init), (incoming) => {
+      const { request, Agent } = url.protocol === "https:" ? https : http;
+      const outgoing = request(url, requestOptions(init, new Agent(DIRECT)), (incoming) => {
         try {
           resolve(responseOf(incoming, stream.Readable));
         } catch (error) {
@@ -44,13 +44,19 @@ export class DirectHttp implements HttpClient {
   [Symbol.dispose](): void {}
 }
 
-function requestOptions(init: HttpInit): RequestOptions {
+/** With NODE_USE_ENV_PROXY set, an agent that is given no proxies of its own, not even none, uses the environment's. */
+const DIRECT: AgentOptions & { readonly proxyEnv: Readonly<Record<string, string>> } = {
+  keepAlive: false,
+  proxyEnv: {},
+};
+
+function requestOptions(init: HttpInit, agent: Agent): RequestOptions {
   const length = init.body === undefined ? undefined : new TextEncoder().encode(init.body).length;
   return {
     method: init.method ?? "GET",
     headers: { ...init.headers, ...(length === undefined ? {} : { "content-length": length }) },
     signal: init.signal,
-    agent: false,
+    agent,
   };
 }
 
