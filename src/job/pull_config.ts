@@ -77,7 +77,8 @@ export function readRegistrySettings(
     idleTimeout: faults.collect(settings.find("registry-idle-timeout"), parseDuration),
   };
   return {
-    plainHttp: settings.list("plain-http").map((setting) => setting.value),
+    plainHttp: settings.list("plain-http").map((setting) => faults.collect(setting, parseRegistryHost))
+      .filter((host) => host !== undefined),
     mirrors,
     environment: settings.environment,
     ...withoutHoles(optional),
@@ -91,10 +92,27 @@ function parseDevice(text: string): string {
   throw new SyntaxError(`Cannot use '${text}' as a device: wanted letters and digits, for example esp32s3`);
 }
 
+/** What a registry is named by: no scheme, no user, no path. */
+const REGISTRY_HOST = /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
+
+function parseRegistryHost(text: string): string {
+  if (REGISTRY_HOST.test(text)) return text;
+  throw new SyntaxError(`Cannot use '${shown(text)}' as a registry: wanted HOST[:PORT]`);
+}
+
 function parseMirror(text: string): { registry: string; mirror: string } {
   const [registry, mirror, ...more] = text.split("=");
-  if (registry && mirror && more.length === 0) return { registry, mirror };
-  throw new SyntaxError(`Cannot use mirror '${withoutUser(text)}': wanted HOST=MIRROR`);
+  if (
+    registry && mirror && more.length === 0 && [registry, mirror].every((host) => REGISTRY_HOST.test(host))
+  ) {
+    return { registry, mirror };
+  }
+  throw new SyntaxError(`Cannot use mirror '${shown(text)}': wanted HOST=MIRROR`);
+}
+
+/** A list of the environment is split at commas, which a password may hold: of an URL only its scheme is shown. */
+function shown(text: string): string {
+  return withoutUser(text).replace(/:\/\/.*$/s, "://...");
 }
 
 type Present<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
