@@ -26,7 +26,7 @@ export async function connectWithSmallWindow(address: Deno.NetAddr, window: numb
       close(descriptor);
       throw new Deno.errors.ConnectionRefused(`Cannot connect to ${address.hostname}:${address.port}`);
     }
-    return new Socket({ fd: descriptor });
+    return new Socket({ fd: descriptor, allowHalfOpen: true });
   } finally {
     libc.close();
   }
