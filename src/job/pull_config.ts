@@ -100,13 +100,12 @@ function parseRegistryHost(text: string): string {
   throw new SyntaxError(`Cannot use '${shown(text)}' as a registry: wanted HOST[:PORT]`);
 }
 
+/** A mirror may hold images below a prefix. */
+const MIRROR = /^(?:https:\/\/)?(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?:\/[a-z0-9._-]+)*\/?$/i;
+
 function parseMirror(text: string): { registry: string; mirror: string } {
-  const [registry, mirror, ...more] = text.split("=");
-  if (
-    registry && mirror && more.length === 0 && [registry, mirror].every((host) => REGISTRY_HOST.test(host))
-  ) {
-    return { registry, mirror };
-  }
+  const [registry = "", mirror = "", ...more] = text.split("=");
+  if (REGISTRY_HOST.test(registry) && MIRROR.test(mirror) && more.length === 0) return { registry, mirror };
   throw new SyntaxError(`Cannot use mirror '${shown(text)}': wanted HOST=MIRROR`);
 }
 

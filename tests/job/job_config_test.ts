@@ -332,6 +332,18 @@ Deno.test("readJobConfig: a certificate for the registry belongs to the registry
   assertEquals(configOf({ "registry-mirror": ["a.example=b.example:5000"] }).pull.registry.mirrors, [
     { registry: "a.example", mirror: "b.example:5000" },
   ]);
+  const mirrors = configOf({}, { REGISTRY_MIRROR: "docker.io=https://m.example/hub, a=[::1]:5000/x/y" });
+  assertEquals(mirrors.pull.registry.mirrors, [
+    { registry: "docker.io", mirror: "https://m.example/hub" },
+    { registry: "a", mirror: "[::1]:5000/x/y" },
+  ]);
+  for (const wrong of ["a", "a=", "=b", "a=b=c", "a=http://b", "a=b?x", "a=b c", "http://a=b", "a=me@b"]) {
+    assertMatch(
+      faultsOf({ "registry-mirror": [wrong] })[0] ?? "",
+      /^--registry-mirror: .*HOST=MIRROR/,
+      wrong,
+    );
+  }
 });
 
 Deno.test("readJobConfig: registries that speak plain HTTP are named by host, never by URL", () => {
