@@ -224,3 +224,16 @@ Deno.test("RegistryClient: a name that leads nowhere is unreachable after five t
   assertEquals(await codeOf(() => client.resolveImage(reference, WANTED, { signal: NEVER })), "unreachable");
   assertEquals(world.knocks.length, 5);
 });
+
+Deno.test("RegistryClient: the proxies of the environment are honoured, for registries only", async () => {
+  await onStage({}, async ({ world, directory }) => {
+    const opened: unknown[] = [];
+    const openHttp: NamedWorld["openHttp"] = (options) => {
+      opened.push(options.proxy);
+      return world.openHttp(options);
+    };
+    using client = openTestRegistry({ caFile: `${directory}/ca.pem` }, { ...world, openHttp });
+    await pullAll(client, "registry.example/iot/fw:v1");
+    assertEquals(opened, ["environment"]);
+  });
+});
