@@ -48,8 +48,6 @@ export class DeviceLink {
       servername: "ota-agent",
       minVersion: "TLSv1.2",
       maxVersion: "TLSv1.2",
-      // A device closes when its program does, not when the agent has: the engine may have read far ahead of it.
-      allowHalfOpen: true,
       // The judgement is refusalOf's, before the handshake goes on.
       rejectUnauthorized: false,
     });
@@ -176,6 +174,7 @@ function openTcp({ hostname, port, receiveWindow, signal }: DialOptions): Promis
       tcp.destroy();
       reject(signal.reason);
     };
+    // A device closes when its program does, not when the agent has: the engine may have read far ahead of it.
     const tcp = connectTcp({ host: hostname, port, allowHalfOpen: true });
     tcp.on("error", reject);
     tcp.once("connect", () => {
