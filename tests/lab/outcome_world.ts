@@ -21,6 +21,8 @@ export interface OutcomeWorldOptions {
   readonly spawn?: (command: ChildCommand, world: World) => Child | undefined;
   /** Waited for before a request leaves. */
   readonly beforeRequest?: (url: URL, signal: AbortSignal) => void | Promise<void>;
+  /** Waited for before a temporary directory is made. */
+  readonly beforeTempDirectory?: () => Promise<void>;
   /** Parts that are not the real ones at all. */
   readonly instead?: Partial<World>;
 }
@@ -61,6 +63,7 @@ export class OutcomeWorld {
         open: async (path) => this.#watchFile(await files.open(path), path),
         createPrivate: async (path) => this.#watchFile(await files.createPrivate(path), path),
         makeTempDirectory: async (parent) => {
+          await options.beforeTempDirectory?.();
           const path = await files.makeTempDirectory(parent);
           this.#temporary.push(path);
           return path;
