@@ -48,14 +48,12 @@ export class StallWatch implements Disposable {
   }
 
   async #watch(idle: number, what: string): Promise<void> {
-    try {
-      for (;;) {
-        await this.#clock.sleep(Math.max(1, idle / 4), this.#over.signal);
-        const current = this.#waitingSince === undefined ? 0 : this.#clock.now() - this.#waitingSince;
-        if (this.#waited + current >= idle) return this.#stalled.abort(new DeadlineError(what, idle));
-      }
-    } catch {
-      // the sleep rejects only because the watch is over
+    // the sleep rejects only because the watch is over
+    const isOn = () =>
+      this.#clock.sleep(Math.max(1, idle / 4), this.#over.signal).then(() => true, () => false);
+    while (await isOn()) {
+      const current = this.#waitingSince === undefined ? 0 : this.#clock.now() - this.#waitingSince;
+      if (this.#waited + current >= idle) return this.#stalled.abort(new DeadlineError(what, idle));
     }
   }
 }

@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { askHelper } from "../../src/registry/credential_helper.ts";
 import { openCredentials } from "../../src/registry/credentials.ts";
+import { systemClock } from "../../src/deno_world.ts";
 import { NEVER, testWorld } from "./registry_rig.ts";
+
+/** Real programs take real time; only the one that hangs is waited for in a hurry. */
+const patientWorld = () => testWorld({ clock: systemClock });
 
 /** Runs `use` with helpers of the given scripts in PATH; each finds what was asked in `$0.asked` and `$0.env`. */
 async function withHelpers<Result>(
@@ -43,7 +47,7 @@ Deno.test("askHelper: gets user and secret, or a refresh token", async () => {
     const ask = (helper: string) =>
       askHelper(
         { helper, server: "harbor.example", environment: environmentOf(directory), signal: NEVER },
-        testWorld(),
+        patientWorld(),
       );
     assertEquals(await ask("good"), { kind: "password", username: "robot", password: "s3cret" });
     assertEquals((await ask("token"))?.kind, "identity");
@@ -65,7 +69,7 @@ Deno.test("askHelper: a helper that does not help only warns, and its secret is 
   };
   await withHelpers(scripts, async (directory) => {
     for (const helper of [...Object.keys(scripts), "absent", "../../bin/sh", "", "a b"]) {
-      const world = testWorld();
+      const world = helper === "hanging" ? testWorld() : patientWorld();
       const question = { helper, server: "h.example", environment: environmentOf(directory), signal: NEVER };
       assertEquals(await askHelper(question, world), undefined, helper);
       assertEquals(world.lines.filter(({ level }) => level === "warn").length, 1, helper);
@@ -77,7 +81,7 @@ Deno.test("askHelper: a helper that does not help only warns, and its secret is 
 Deno.test("askHelper: 'not found' is an answer, not a fault", async () => {
   const script = "echo 'credentials not found in native keychain'; exit 1";
   await withHelpers({ empty: script }, async (directory) => {
-    const world = testWorld();
+    const world = patientWorld();
     const question = { helper: "empty", server: "h", environment: environmentOf(directory), signal: NEVER };
     assertEquals(await askHelper(question, world), undefined);
     assertEquals(world.lines, []);
@@ -94,7 +98,7 @@ Deno.test("askHelper: an aborted wait ends with the signal's reason and without 
       environment: environmentOf(directory),
       signal: controller.signal,
     };
-    const asked = askHelper(question, testWorld());
+    const asked = askHelper(question, patientWorld());
     controller.abort(reason);
     assertEquals(await assertRejects(() => asked), reason);
   });
@@ -106,7 +110,7 @@ Deno.test("openCredentials: a registry's helper beats the store, both beat entri
     const target = { registry: "harbor.example", repository: "a" };
     const userOf = async (config: unknown) => {
       const environment = { ...environmentOf(directory), DOCKER_AUTH_CONFIG: JSON.stringify(config) };
-      const found = await openCredentials({ environment }, testWorld()).find(target, NEVER);
+      const found = await openCredentials({ environment }, patientWorld()).find(target, NEVER);
       return found?.kind === "password" ? found.username : found?.kind;
     };
     const auths = { "harbor.example": { username: "entry", password: "x" } };

@@ -29,7 +29,7 @@ import {
 } from "./attack_bench.ts";
 
 /** Waits of a test are a hundredth of these. */
-const IMPATIENT = { idleTimeout: 20_000 };
+const IMPATIENT = { idleTimeout: 40_000 };
 
 const tagRequests = manifestRequests("v1");
 

@@ -128,11 +128,11 @@ Deno.test("RegistryClient.openBlob: nothing is read ahead of the reader, and a c
 Deno.test("RegistryClient.openBlob: a slow reader is no stall of the server", async () => {
   await using registry = await startRegistry();
   const name = registry.put(IMAGE, "iot/fw", "v1");
-  using client = openTestRegistry({ idleTimeout: 10_000 }, testWorld());
+  using client = openTestRegistry({ idleTimeout: 40_000 }, testWorld());
   const reader = client.openBlob(parseReference(name), layerDescriptor(), { signal: NEVER }).getReader();
   await reader.read();
   // twice the idle time, at the tests' speed
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await new Promise((resolve) => setTimeout(resolve, 800));
   while (!(await reader.read()).done);
   assertEquals(registry.requests.length, 1);
 });

@@ -60,7 +60,7 @@ export const WANTED = { os: "custom", architecture: "esp32s3" } as const;
 /** A client of the given world, with no settings but those named. */
 export function openTestRegistry(settings: Partial<RegistrySettings>, world: World): RegistryClient {
   return openRegistry(
-    { plainHttp: [], environment: {}, mirrors: [], idleTimeout: 120_000, ...settings },
+    { plainHttp: [], environment: {}, mirrors: [], idleTimeout: 500_000, ...settings },
     world,
   );
 }
