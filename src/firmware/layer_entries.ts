@@ -44,7 +44,8 @@ export async function readEntries(decoded: AsyncIterable<Uint8Array>, visit: Ent
       if (done) break;
       feed.entryStarts(value.header.size);
       await visit(layerEntry(value, index), feed.contentOf(value.body));
-      await value.body.cancel().catch((error) => feed.rethrow(error));
+      // Not cancelled: the decoder has looked ahead, and would drop what it decodes now, the body of the next entry.
+      await value.body.pipeTo(new WritableStream()).catch((error) => feed.rethrow(error));
     }
     await feeding;
   } finally {

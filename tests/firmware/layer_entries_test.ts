@@ -77,6 +77,26 @@ Deno.test("readEntries: global PAX records hold for the entries after them and a
   assertEquals(read.map((entry) => [entry.index, entry.name]), [[0, "a"]]);
 });
 
+Deno.test("readEntries: an entry after one that was left unread is whole, however the archive comes in", async () => {
+  for (const left of [1, 12, 600, 100_000]) {
+    for (const wanted of [1, 20_000, 300_000]) {
+      const content = new Uint8Array(wanted).map((_, index) => index % 251);
+      for (const piece of [511, 16 * 1024, 64 * 1024, MIB]) {
+        const archive = tarArchive([
+          tarFile("firmware/LICENSE", new Uint8Array(left).fill(1)),
+          tarFile("firmware/app.bin", content),
+          tarFile("firmware/notes", new Uint8Array(left).fill(3)),
+        ]);
+        let read = new Uint8Array();
+        await readEntries(pieces(archive, piece), async (entry, body) => {
+          if (entry.index === 1) read = concatBytes(await Array.fromAsync(body, (chunk) => chunk.slice()));
+        });
+        assert(read.length === wanted && read.every((byte, index) => byte === content[index]));
+      }
+    }
+  }
+});
+
 Deno.test("readEntries: what a visitor does not read is skipped", async () => {
   const entries = [tarFile("big", new Uint8Array(3 * MIB)), tarFile("small", "x"), tarFile("last", "y")];
   const seen: string[] = [];
