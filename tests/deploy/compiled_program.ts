@@ -25,7 +25,7 @@ export async function installCompiledProgram(forbidden: readonly string[] = []):
   const program = `${directory}/flashjob`;
   const flags = permissionFlags({ program, agent: `${directory}/ota-agent` })
     .map((flag) => flag.startsWith("--deny-net=") ? [flag, ...forbidden].join(",") : flag);
-  const words = [Deno.execPath(), "run", "--no-check", ...flags, "--preload", PRELOAD, MAIN];
+  const words = [Deno.execPath(), "run", "--quiet", "--no-check", ...flags, "--preload", PRELOAD, MAIN];
   // The agent is started with an environment of its own, so what Deno needs is set here. TMPDIR is not: /tmp is ours.
   const { TMPDIR: _, PATH: __, ...needed } = processEnvironment();
   const variables = Object.entries({ ...needed, NO_COLOR: "1", STANDALONE_PATH: program });

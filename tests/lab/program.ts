@@ -35,6 +35,7 @@ export function processEnvironment(): Record<string, string> {
 /** Arguments of Deno that start the program as `deno task flash` does. */
 export const PROGRAM_ARGS: readonly string[] = [
   "run",
+  "--quiet",
   "--no-prompt",
   "-A",
   "--v8-flags=--max-semi-space-size=1",
