@@ -34,15 +34,13 @@ export const pullCommand: Command = {
   options: OPTIONS,
   positionals: ["REFERENCE"],
   async run(context) {
-    const request = await readRequest(context);
+    const asJson = settingsOf(context).list("output").some(({ value }) => value === "json");
     try {
-      return await pull(context, request);
+      return await pull(context, { ...await readRequest(context), asJson });
     } catch (error) {
-      return printFailure(
-        context,
-        endingOf(context.signal.aborted ? context.signal.reason : error),
-        request.asJson,
-      );
+      // For people the command line tells how to go on; a program that asked for JSON gets JSON.
+      if (error instanceof ConfigError && !asJson) throw error;
+      return printFailure(context, endingOf(context.signal.aborted ? context.signal.reason : error), asJson);
     }
   },
 };
@@ -54,8 +52,12 @@ interface PullRequest {
   readonly asJson: boolean;
 }
 
-async function readRequest(context: CommandContext): Promise<PullRequest> {
-  const settings = new Settings(OPTIONS, context.flags, context.environment);
+function settingsOf({ flags, environment }: CommandContext): Settings {
+  return new Settings(OPTIONS, flags, environment);
+}
+
+async function readRequest(context: CommandContext): Promise<Omit<PullRequest, "asJson">> {
+  const settings = settingsOf(context);
   const faults = new Faults();
   const password = settings.on("password-stdin")
     ? (await context.readInput()).replace(/\r?\n$/, "")
@@ -71,7 +73,7 @@ async function readRequest(context: CommandContext): Promise<PullRequest> {
   if (reference === undefined || output === undefined || faults.messages.length > 0) {
     throw new ConfigError(faults.messages);
   }
-  return { reference, settings: pull, output, asJson: outputs.includes("json") };
+  return { reference, settings: pull, output };
 }
 
 async function pull(context: CommandContext, request: PullRequest): Promise<number> {
