@@ -42,6 +42,9 @@ export const PROGRAM_ARGS: readonly string[] = [
   MAIN,
 ];
 
+/** The longest job of a test takes a few seconds, on a busy machine some ten: this one hangs, and exits with 137. */
+const HANG_MS = 60_000;
+
 /** Runs the real program as a child to its end. */
 export async function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<ProgramRun> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -58,7 +61,9 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     await writer.close();
   }
   options.onStart?.(child);
+  const guard = setTimeout(() => child.kill("SIGKILL"), HANG_MS);
   const { code, stdout, stderr } = await child.output();
+  clearTimeout(guard);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
