@@ -13,6 +13,7 @@ import type { DeviceIdentity } from "./identify_device.ts";
 import { AGENT_OUTCOMES } from "./job/agent_outcomes.ts";
 import type { Job } from "./job/job.ts";
 import { JobFailure, type Outcome } from "./job/job_outcome.ts";
+import { retry, type RetryDecision } from "./retry.ts";
 import { sideBySide } from "./side_by_side.ts";
 import { untilAborted } from "./until_aborted.ts";
 
@@ -168,6 +169,16 @@ async function whenReady(agent: AgentProcess): Promise<void> {
   }
 }
 
+/** Pauses before the device is asked again, in milliseconds: it may be starting. */
+const ASK_AGAIN = [500, 1000, 2000];
+
+/** Only a request that cannot have arrived is sent again: a second update beside the first would spoil both. */
+function againWhenUnreached(attempt: number, failure: unknown): RetryDecision {
+  const pause = ASK_AGAIN[attempt - 1];
+  const isUnreached = failure instanceof DeviceError && failure.code === "unreachable";
+  return isUnreached && pause !== undefined ? { retryAfter: pause } : "stop";
+}
+
 async function askDevice(
   job: Job,
   device: DeviceClient,
@@ -175,7 +186,11 @@ async function askDevice(
 ): Promise<void> {
   const log = job.world.log.room("device");
   log.info("Asking the device to update", { announced });
-  const reply = await device.requestUpdate(agentIp, signal);
+  const { clock } = job.world;
+  const reply = await retry(() => device.requestUpdate(agentIp, signal), againWhenUnreached, {
+    clock,
+    signal,
+  });
   if (reply.kind === "accepted") log.info("The device accepts", { reply: reply.text });
   else job.warn(`The device did not answer the update request (${reply.found}); it may dial all the same`);
 }
@@ -203,8 +218,8 @@ async function untilDelivered(
   throw new JobFailure(OUTCOMES_OF_VERDICTS[verdict.code], where);
 }
 
-/** Between two looks at what the kernel still holds. */
-const DRAIN_INTERVAL = 100;
+/** Between two looks at what the kernel still holds: an orderly close stands there only until the device says goodbye. */
+const DRAIN_INTERVAL = 20;
 
 /** States in which the peer has acknowledged every byte and our close: a reset leaves none of them. */
 const CLOSED_IN_ORDER: ReadonlySet<TcpSocket["state"]> = new Set(["fin-wait-2", "time-wait"]);
