@@ -52,7 +52,8 @@ export class RawServer implements AsyncDisposable {
 
 /** One request, by its Content-Length. */
 async function readRequest(connection: Deno.TcpConn): Promise<string> {
-  const decoder = new TextDecoder();
+  // One character a byte, so that lengths agree.
+  const decoder = new TextDecoder("latin1");
   const buffer = new Uint8Array(4096);
   let text = "";
   for (;;) {

@@ -26,7 +26,7 @@ Deno.test("openLog: text lines have time, level, room, sentence and values", () 
     lines[0] ?? "",
     /^\d\d:\d\d:\d\d\.\d{3} info {2}Hello \{name\} {2}name=x count=3 on=true empty=""$/,
   );
-  assertMatch(lines[1] ?? "", /^[\d:.]{12} warn  registry\.auth: Careful {2}text="two words" quote="\\""$/);
+  assertMatch(lines[1] ?? "", /^[\d:.]{12} warn {2}registry\.auth: Careful {2}text="two words" quote="\\""$/);
 });
 
 Deno.test("openLog: JSON lines are objects", () => {
