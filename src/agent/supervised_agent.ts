@@ -160,7 +160,11 @@ export class SupervisedAgent implements AgentProcess {
     if (sign?.kind === "sending") return this.#log.debug(sign.detail);
     const suppressed = this.#throttle.pass();
     if (suppressed === undefined) return;
-    this.#log.info(sign?.detail ?? text, suppressed > 0 ? { stream, suppressed } : { stream });
+    this.#log.info(sign?.detail ?? text, {
+      // Which pipe it was says something only of words we do not know.
+      ...(sign === undefined ? { stream } : {}),
+      ...(suppressed > 0 ? { suppressed } : {}),
+    });
   }
 
   /** The classic agent's stdout is buffered, so its readiness is seen at its port. */
