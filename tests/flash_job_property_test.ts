@@ -112,7 +112,7 @@ async function runInTime(
     spawn: spawnOwnAgent,
     environment: { ...PATIENCE, OTA_AGENT_PATH: "builtin", ...environment },
     ...(signal === undefined ? {} : { signal }),
-    onWorld: ({ clock }) => void (watch = outlasts(clock, deadline, ended.signal)),
+    onOutside: ({ world }) => void (watch = outlasts(world.clock, deadline, ended.signal)),
   });
   const run = await job.finally(() => ended.abort());
   return { run, isLate: await watch };

@@ -3,7 +3,6 @@ import { readJobConfig } from "../../src/job/job_config.ts";
 import { FLASH_OPTIONS } from "../../src/job/job_options.ts";
 import { type Flags, Settings } from "../../src/job/option.ts";
 import type { JobReport } from "../../src/report/job_report.ts";
-import type { World } from "../../src/world.ts";
 import type { Lab } from "./lab_world.ts";
 import { OutcomeWorld, type OutcomeWorldOptions } from "./outcome_world.ts";
 import { processEnvironment, PROGRAM_ARGS } from "./program.ts";
@@ -25,8 +24,8 @@ export interface OutcomeRunOptions extends OutcomeWorldOptions {
   readonly flags?: Flags;
   /** Stops the job. */
   readonly signal?: AbortSignal;
-  /** Given the world before the job begins. */
-  readonly onWorld?: (world: World) => void;
+  /** Given the outside before the job begins. */
+  readonly onOutside?: (outside: OutcomeWorld) => void;
   /** Told of the progress. */
   readonly onProgress?: FlashOptions["onProgress"];
 }
@@ -53,7 +52,7 @@ export async function runOutcomeJob(lab: Lab, options: OutcomeRunOptions = {}): 
   };
   const config = readJobConfig(new Settings(FLASH_OPTIONS, options.flags ?? {}, environment), undefined);
   const outside = new OutcomeWorld(options);
-  options.onWorld?.(outside.world);
+  options.onOutside?.(outside);
   const report = await flashJob(config, outside.world, {
     signal: options.signal ?? new AbortController().signal,
     onProgress: options.onProgress ?? (() => undefined),
