@@ -1,7 +1,7 @@
 import type { TlsConnection, TlsListener, TlsListenOptions, TransportEnd } from "./world.ts";
 
-/** Bytes carried at once. */
-const PIECE_BYTES = 64 * 1024;
+/** Bytes carried at once: two records. Each connection has two such buffers, and strangers come in hundreds. */
+const PIECE_BYTES = 8 * 1024;
 
 /** How long a closed connection may take to carry its last bytes to a peer that does not read, in milliseconds. */
 const LINGER = 50;
