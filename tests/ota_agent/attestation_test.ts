@@ -94,6 +94,27 @@ Deno.test("attestDevice: nothing listens, no such host, hangs: each told apart a
   }
 });
 
+Deno.test("attestDevice: an attempt that time cuts short does not hide what the one before has found", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const open: Deno.Conn[] = [];
+  const served = (async () => {
+    for await (const connection of listener) {
+      open.push(connection);
+      if (open.length > 1) continue;
+      await connection.read(new Uint8Array(4096));
+      await new Promise((resolve) => setTimeout(resolve, 350));
+      await connection.write(new TextEncoder().encode(status("500 Internal Server Error")));
+    }
+  })();
+  const url = new URL(`http://127.0.0.1:${listener.addr.port}`);
+  const eager = { ...world, random: () => 0 };
+  const options = { timeout: 700, signal: new AbortController().signal };
+  assertEquals(words(await attestDevice({ url, certificate }, eager, options)), "status 500");
+  listener.close();
+  for (const connection of open) connection.close();
+  await served;
+});
+
 Deno.test("attestDevice: a server that comes back in time authorises", async () => {
   await using server = startAttestation({ mode: "500", timings: 0.001 });
   const asked = ask(server.url, 5_000);
