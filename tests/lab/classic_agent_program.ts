@@ -14,6 +14,8 @@ import { closeQuietly } from "./device_sockets.ts";
 /** Before scaling, in milliseconds. */
 const RETRY_DELAY = 500;
 const MAXIMUM_RETRY_TIME = 20_000;
+/** What one look at a socket may take here, in milliseconds; never scaled. */
+const LOOK = 5;
 const MINIMUM_CERTIFICATE_BYTES = 700;
 const CERTIFICATE_BUFFER_BYTES = 4095;
 /** mbedTLS sends at most one record per call. */
@@ -123,9 +125,8 @@ async function receiveCertificate(client: Deno.TlsConn, scale: number): Promise<
   let reading: Promise<number | null | "broken" | "eof"> | undefined;
   for (let waited = 0; length < MINIMUM_CERTIFICATE_BYTES && waited < MAXIMUM_RETRY_TIME;) {
     if (!broken) reading ??= client.read(buffer.subarray(length)).catch(faultOf);
-    const event = reading === undefined
-      ? "idle"
-      : await Promise.race([reading, pause(RETRY_DELAY * scale, "idle")]);
+    // It looks and then sleeps: a certificate that comes meanwhile waits for the next look.
+    const event = reading === undefined ? "idle" : await Promise.race([reading, pause(LOOK, "idle")]);
     if (event === null) {
       say("Error: Connection closed before receiving enough data");
       return undefined;
@@ -136,10 +137,8 @@ async function receiveCertificate(client: Deno.TlsConn, scale: number): Promise<
       continue;
     }
     if (event === "eof") say("Error: Connection closed unexpectedly");
-    if (event !== "idle") {
-      broken = event === "broken";
-      await pause(RETRY_DELAY * scale, "idle");
-    }
+    if (event === "broken") broken = true;
+    await pause(RETRY_DELAY * scale, "idle");
     waited += RETRY_DELAY;
   }
   if (length < MINIMUM_CERTIFICATE_BYTES) {
