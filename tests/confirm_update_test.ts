@@ -6,7 +6,11 @@ import { assertUpdated, reportOf, runLabJob } from "./program/lab_job.ts";
 const JSON_OUTPUT = ["--output", "json"];
 
 Deno.test("confirmUpdate: a device that returns at another address is found there with --confirm-host", async () => {
-  await using lab = await startLab({ behaviour: { afterRestart: { hostname: "127.0.0.2" } } });
+  // Slow enough that its absence is seen, however busy the machine is.
+  await using lab = await startLab({
+    timings: 1 / 8,
+    behaviour: { afterRestart: { hostname: "127.0.0.2" } },
+  });
   const there = lab.device.endpoint.replace("127.0.0.1", "127.0.0.2");
   const run = await runLabJob(lab, { args: [...JSON_OUTPUT, "--confirm-host", there] });
   assertEquals([run.code, reportOf(run).outcome], [0, "updated"], run.stdout + run.stderr);
