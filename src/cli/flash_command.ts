@@ -8,6 +8,7 @@ import { endingOf } from "../job_ending.ts";
 import { finalLine, type JobReport, terminationMessage } from "../report/job_report.ts";
 import type { Progress } from "../report/progress.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { readPassword } from "./read_password.ts";
 
 /** `flashjob flash`: the whole job. */
 export const flashCommand: Command = {
@@ -37,13 +38,10 @@ async function runJob(context: CommandContext, settings: Settings): Promise<JobR
   const { world, screen, signal, self } = context;
   let config: JobConfig;
   try {
-    const password = settings.on("password-stdin")
-      ? (await context.readInput()).replace(/\r?\n$/, "")
-      : undefined;
-    config = readJobConfig(settings, password);
+    config = readJobConfig(settings, await readPassword(settings, context));
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return new JobRecord(world.clock).report(endingOf(error));
+    if (!(error instanceof ConfigError) && !signal.aborted) throw error;
+    return new JobRecord(world.clock).report(endingOf(signal.aborted ? signal.reason : error));
   }
   const onProgress = (progress: Progress): void =>
     screen.progress(progress, world.clock.now(), (line) => world.log.info(line));

@@ -20,6 +20,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { lookAtFile } from "./inspect_file.ts";
 import { lookAtImage } from "./inspect_image.ts";
 import { printFailure } from "./print_failure.ts";
+import { readPassword } from "./read_password.ts";
 
 const OPTIONS: readonly Option[] = [
   ...IMAGE_OPTIONS,
@@ -45,8 +46,6 @@ export interface InspectRequest {
   readonly check: CheckSettings;
   /** Who must have signed. */
   readonly signature: SignatureFlags;
-  /** Whether the result is for programs. */
-  readonly asJson: boolean;
 }
 
 /** `flashjob inspect`: what an image or a file holds, and what flash would say of it. */
@@ -63,27 +62,27 @@ export const inspectCommand: Command = {
   options: OPTIONS,
   positionals: ["REFERENCE|FILE"],
   async run(context) {
-    const request = await readRequest(context);
+    const settings = new Settings(OPTIONS, context.flags, context.environment);
+    const asJson = settings.text("output")?.toLowerCase() === "json";
     try {
+      const request = await readRequest(settings, context);
       const { report, fileTable } = request.subject.kind === "file"
         ? await lookAtFile(request.subject.path, request, context)
         : await lookAtImage(request.subject.reference, request, context);
       context.screen.clear();
-      context.print(request.asJson ? JSON.stringify(report) : inspectTable(report, fileTable).join("\n"));
+      context.print(asJson ? JSON.stringify(report) : inspectTable(report, fileTable).join("\n"));
       return report.code;
     } catch (error) {
-      const ending = endingOf(context.signal.aborted ? context.signal.reason : error);
-      return printFailure(context, ending, request.asJson);
+      // For people the command line tells how to go on; a program that asked for JSON gets JSON.
+      if (error instanceof ConfigError && !asJson) throw error;
+      return printFailure(context, endingOf(context.signal.aborted ? context.signal.reason : error), asJson);
     }
   },
 };
 
-async function readRequest(context: CommandContext): Promise<InspectRequest> {
-  const settings = new Settings(OPTIONS, context.flags, context.environment);
+async function readRequest(settings: Settings, context: CommandContext): Promise<InspectRequest> {
   const faults = new Faults();
-  const password = settings.on("password-stdin")
-    ? (await context.readInput()).replace(/\r?\n$/, "")
-    : undefined;
+  const password = await readPassword(settings, context);
   const subject = await readSubject(context, faults);
   const given = {
     password,
@@ -100,7 +99,6 @@ async function readRequest(context: CommandContext): Promise<InspectRequest> {
       : pull.expectDigest,
     check: readCheckSettings(settings, faults),
     signature: readSignatureFlags(settings, faults),
-    asJson: settings.text("output") === "json",
   };
   if (subject === undefined || faults.messages.length > 0) throw new ConfigError(faults.messages);
   return { subject, ...request };

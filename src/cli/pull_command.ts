@@ -10,6 +10,7 @@ import { type ImageReference, parseReference } from "../registry/reference.ts";
 import { openRegistry } from "../registry/registry_client.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { printFailure } from "./print_failure.ts";
+import { readPassword } from "./read_password.ts";
 
 /** `--output` names the file; `--output json` beside it chooses the form of the result, as in every command. */
 const OUTPUT: Option = {
@@ -59,9 +60,7 @@ function settingsOf({ flags, environment }: CommandContext): Settings {
 async function readRequest(context: CommandContext): Promise<Omit<PullRequest, "asJson">> {
   const settings = settingsOf(context);
   const faults = new Faults();
-  const password = settings.on("password-stdin")
-    ? (await context.readInput()).replace(/\r?\n$/, "")
-    : undefined;
+  const password = await readPassword(settings, context);
   const reference = faults.collect({ value: context.args[0] ?? "", from: "REFERENCE" }, parseReference);
   const pull = readPullSettings(settings, { password, registry: reference?.registry, faults });
   const outputs = settings.list("output").map((setting) => setting.value);

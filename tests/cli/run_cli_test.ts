@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Interruption } from "../../src/cli/command.ts";
 import { COMMANDS } from "../../src/cli/command_table.ts";
 import { type Process, runCli } from "../../src/cli/run_cli.ts";
 import { VERSION } from "../../src/cli/version.ts";
@@ -16,7 +17,8 @@ interface Run {
 async function run(
   args: readonly string[],
   environment: Record<string, string> = {},
-  input = "",
+  input: string | Promise<string> = "",
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Run> {
   const written = { stdout: "", stderr: "" };
   const process: Process = {
@@ -25,7 +27,7 @@ async function run(
     errors: { write: (text) => void (written.stderr += text), columns: () => undefined },
     print: (text) => void (written.stdout += `${text}\n`),
     readInput: () => Promise.resolve(input),
-    signal: new AbortController().signal,
+    signal,
     self: { path: "flashjob", args: [] },
     openWorld: (log: Log) => denoWorld(log),
   };
@@ -136,4 +138,30 @@ Deno.test("runCli: a password on standard input stands nowhere in the output", a
   assertEquals(code, 2);
   assertStringIncludes(stdout, "--agent-port");
   assert(!`${stdout}${stderr}`.includes("hunter2"));
+});
+
+Deno.test("runCli: a signal ends the wait for a password that nobody writes, with a report", async () => {
+  const lines = [["flash"], ["pull", "127.0.0.1:1/x:1", "--device", "esp32s3", "--output", "/nowhere/x"], [
+    "inspect",
+    "127.0.0.1:1/x:1",
+  ]];
+  for (const line of lines) {
+    const stop = new AbortController();
+    const never = new Promise<string>(() => stop.abort(new Interruption("SIGTERM")));
+    const args = [...line, "--username", "ci", "--password-stdin", "--output", "json"];
+    const { code, stdout } = await run(args, ENOUGH, never, stop.signal);
+    const report = JSON.parse(stdout);
+    assertEquals([code, report.outcome, report.message], [143, "terminated", "Stopped by SIGTERM"]);
+  }
+});
+
+Deno.test("runCli: faults of an inspection's configuration are one object where JSON was asked for", async () => {
+  for (const word of ["json", "JSON"]) {
+    const args = ["inspect", "127.0.0.1:1/x:1", "--device", "!", "--output", word];
+    const { code, stdout } = await run(args);
+    assertEquals([code, JSON.parse(stdout).outcome], [2, "configuration"]);
+  }
+  const { code, stdout, stderr } = await run(["inspect", "127.0.0.1:1/x:1", "--device", "!"]);
+  assertEquals([code, stdout], [2, ""]);
+  assertStringIncludes(stderr, "Try: flashjob inspect --help");
 });

@@ -1,0 +1,15 @@
+import type { Settings } from "../job/option.ts";
+import { untilAborted } from "../until_aborted.ts";
+import type { CommandContext } from "./command.ts";
+
+/**
+ * The password that `--password-stdin` promises, without the line break that `echo` adds; `undefined` when it is not
+ * asked for. Rejects with the signal's reason when the program is stopped while nobody writes one.
+ */
+export async function readPassword(
+  settings: Settings,
+  { readInput, signal }: CommandContext,
+): Promise<string | undefined> {
+  if (!settings.on("password-stdin")) return undefined;
+  return (await untilAborted(readInput(), signal)).replace(/\r?\n$/, "");
+}
