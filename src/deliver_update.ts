@@ -142,6 +142,7 @@ function agentProgram(job: Job, identity: DeviceIdentity | undefined): AgentComm
       dialInTimeout: config.timeouts.dialIn,
       attestationTimeout: config.timeouts.attestation,
       transferIdleTimeout: config.timeouts.transferIdle,
+      timeout: config.timeouts.job,
       verifyIdentity: config.verifyIdentity,
       ...(expectAddress === undefined ? {} : { expectAddress }),
       ...(identity === undefined ? {} : {

@@ -30,6 +30,8 @@ export interface BuiltinAgentFlags {
   readonly attestationTimeout: number;
   /** Without any progress of the transfer. */
   readonly transferIdleTimeout: number;
+  /** For the whole run: its own default would end a job that may take longer. */
+  readonly timeout: number;
   /** What a peer is that cannot be recognised. */
   readonly verifyIdentity: "auto" | "require" | "off";
   /** Lower-case hexadecimal fingerprint of the device's certificate. */
@@ -94,6 +96,7 @@ function flagArguments(flags: BuiltinAgentFlags): string[] {
     ["--dial-in-timeout", `${flags.dialInTimeout}ms`],
     ["--attestation-timeout", `${flags.attestationTimeout}ms`],
     ["--transfer-idle-timeout", `${flags.transferIdleTimeout}ms`],
+    ["--timeout", `${flags.timeout}ms`],
     ["--verify-identity", flags.verifyIdentity],
     expectCertificate === undefined ? [] : ["--expect-certificate", expectCertificate],
     expectAddress === undefined ? [] : ["--expect-address", expectAddress],

@@ -24,6 +24,7 @@ const flags = {
   dialInTimeout: 90_000,
   attestationTimeout: 4_000,
   transferIdleTimeout: 20_000,
+  timeout: 1_800_000,
   verifyIdentity: "auto",
 } as const;
 
@@ -50,7 +51,7 @@ Deno.test("agentCommand: the compiled program gets the same environment, and fla
     command.args.join(" "),
     [
       "agent --port 4433 --dial-in-timeout 90000ms --attestation-timeout 4000ms",
-      "--transfer-idle-timeout 20000ms --verify-identity auto",
+      "--transfer-idle-timeout 20000ms --timeout 1800000ms --verify-identity auto",
     ].join(" "),
   );
 });

@@ -35,6 +35,7 @@ for (const permissions of PERMISSIONS) {
           dialInTimeout: 20_000,
           attestationTimeout: 2_000,
           transferIdleTimeout: 2_000,
+          timeout: 60_000,
           verifyIdentity: "auto",
         },
       },
