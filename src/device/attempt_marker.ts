@@ -44,30 +44,43 @@ export class AttemptMarker {
     );
   }
 
-  /** The device is about to be asked. A directory that cannot be written to is no reason to stop. */
+  /** The device is about to be asked. */
   async set(): Promise<void> {
-    if (this.#directory === undefined) return;
-    try {
-      await this.#world.files.makeDirectory(this.#directory);
-      await this.#world.files.remove(this.#path());
-      using file = await this.#world.files.createPrivate(this.#path());
-      await file.write(new TextEncoder().encode(String(this.#world.clock.now())));
-    } catch (error) {
-      this.#world.log.debug(`Cannot remember the attempt: ${error instanceof Error ? error.message : error}`);
-    }
+    const { files, clock } = this.#world;
+    await this.#whereItCan("remember the attempt", async (directory) => {
+      await files.makeDirectory(directory);
+      await files.remove(this.#path());
+      using file = await files.createPrivate(this.#path());
+      await file.write(new TextEncoder().encode(String(clock.now())));
+    });
   }
 
   /** The device is known to be done with what it was asked. */
   async clear(): Promise<void> {
-    if (this.#directory !== undefined) await this.#world.files.remove(this.#path());
+    await this.#whereItCan("forget the attempt", () => this.#world.files.remove(this.#path()));
   }
 
   async #age(): Promise<number | undefined> {
-    if (this.#directory === undefined || await this.#world.files.facts(this.#path()) === undefined) {
+    const { files, clock } = this.#world;
+    return await this.#whereItCan("look for an earlier attempt", async () => {
+      if (await files.facts(this.#path()) === undefined) return undefined;
+      const text = await files.readText(this.#path(), MAX_MARKER_BYTES);
+      return /^\d{1,16}$/.test(text) ? clock.now() - Number(text) : undefined;
+    });
+  }
+
+  /** A courtesy to other jobs must not spoil this one: a directory that is closed to us is as good as none. */
+  async #whereItCan<Result>(
+    what: string,
+    action: (directory: string) => Promise<Result>,
+  ): Promise<Result | undefined> {
+    if (this.#directory === undefined) return undefined;
+    try {
+      return await action(this.#directory);
+    } catch (error) {
+      this.#world.log.debug(`Cannot ${what}: ${error instanceof Error ? error.message : error}`);
       return undefined;
     }
-    const text = await this.#world.files.readText(this.#path(), MAX_MARKER_BYTES);
-    return /^\d{1,16}$/.test(text) ? this.#world.clock.now() - Number(text) : undefined;
   }
 
   /** Addresses hold nothing that a file name may not, but for the colons of IPv6. */
