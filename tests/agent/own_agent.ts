@@ -22,7 +22,6 @@ const end = await runOtaAgent(
     dialInTimeout: 20_000,
     attestationTimeout: 2_000,
     transferIdleTimeout: 2_000,
-    timeout: 60_000,
     redialTimeout: 300,
     timeout: 30_000,
   },
