@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { ConfigError } from "../job/config_error.ts";
-import { OUTCOMES } from "../job/job_outcome.ts";
+import { JobFailure, OUTCOMES } from "../job/job_outcome.ts";
 import { IMAGE_OPTIONS, OUTPUT_OPTIONS, REGISTRY_OPTIONS } from "../job/job_options.ts";
 import { Faults, type Option, Settings } from "../job/option.ts";
 import { type PullSettings, readPullSettings } from "../job/pull_config.ts";
@@ -8,6 +8,7 @@ import { endingOf } from "../job_ending.ts";
 import { fetchFirmwareFile, resolveFirmwareImage } from "../pull_firmware.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
 import { openRegistry } from "../registry/registry_client.ts";
+import type { World } from "../world.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { printFailure } from "./print_failure.ts";
 import { readPassword } from "./read_password.ts";
@@ -78,7 +79,9 @@ async function readRequest(context: CommandContext): Promise<Omit<PullRequest, "
 async function pull(context: CommandContext, request: PullRequest): Promise<number> {
   const { screen, signal } = context;
   const { reference, settings, output } = request;
-  const world = inDirectoryOf(output, context.world);
+  const directory = dirname(output);
+  await demandPlace(output, directory, context.world.files);
+  const world = withTemporaryFilesIn(directory, context.world);
   using registry = openRegistry(settings.registry, world);
   const image = await resolveFirmwareImage({ reference, settings }, registry, world, signal);
   const onProgress = (doneBytes: number, totalBytes: number): void =>
@@ -88,7 +91,9 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
       (line) => world.log.info(line),
     );
   await using file = await fetchFirmwareFile(image, settings, registry, world, { signal, onProgress });
-  await world.files.rename(file.path, output);
+  await world.files.rename(file.path, output).catch((cause) => {
+    throw unwritable(output, cause instanceof Error ? cause.message : String(cause), cause);
+  });
   screen.clear();
   context.print(
     request.asJson
@@ -108,10 +113,22 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
   return OUTCOMES.updated.exit;
 }
 
+/** What can be seen to be impossible is told before anything is fetched. Throws {@linkcode JobFailure} `local-io`. */
+async function demandPlace(output: string, directory: string, files: World["files"]): Promise<void> {
+  if (!(await files.facts(directory))?.isDirectory) {
+    throw unwritable(output, `'${directory}' is not a directory`);
+  }
+  if ((await files.facts(output))?.isDirectory) throw unwritable(output, "it is a directory, wanted a file");
+}
+
+function unwritable(output: string, found: string, cause?: unknown): JobFailure {
+  return new JobFailure("local-io", `Cannot write '${output}': ${found}`, { cause });
+}
+
 /** Temporary files beside the output, so that the last step is a rename and never half a file. */
-function inDirectoryOf(output: string, world: CommandContext["world"]): CommandContext["world"] {
+function withTemporaryFilesIn(directory: string, world: World): World {
   return {
     ...world,
-    files: { ...world.files, makeTempDirectory: () => world.files.makeTempDirectory(dirname(output)) },
+    files: { ...world.files, makeTempDirectory: () => world.files.makeTempDirectory(directory) },
   };
 }

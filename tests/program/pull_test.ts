@@ -91,6 +91,22 @@ Deno.test("flashjob pull: faults of its configuration are one object on stdout t
   assertStringIncludes(String(found["message"]), "--output FILE");
 });
 
+Deno.test("flashjob pull: an output that cannot be is told before a registry is asked", async () => {
+  await using lab = await startLab();
+  const places = [
+    [`${lab.directory}/absent/thermo.bin`, `'${lab.directory}/absent' is not a directory`],
+    [lab.directory, "it is a directory"],
+  ] as const;
+  for (const [output, cause] of places) {
+    const run = await pull(lab.environment, lab.reference, output);
+    assertEquals(run.code, OUTCOMES["local-io"].exit, run.stderr);
+    const found = oneObject(run);
+    assertEquals(found["outcome"], "local-io");
+    assertStringIncludes(String(found["message"]), `Cannot write '${output}': ${cause}`);
+  }
+  assertEquals(lab.registry.requests, []);
+});
+
 Deno.test("flashjob pull: SIGTERM leaves nothing beside the output", async () => {
   await using lab = await startLab();
   const directory = `${lab.directory}/out`;
