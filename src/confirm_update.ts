@@ -58,8 +58,8 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
   const log = world.log.room("device");
   const host = config.confirmHost ?? config.host;
   const isElsewhere = formatDeviceAddress(host) !== formatDeviceAddress(config.host);
-  // One look may not take longer than a few of them are needed within the time.
-  const timeout = Math.min(config.timeouts.device, Math.max(250, config.timeouts.confirm / 20));
+  // A restart takes some 3 s: two looks must be able to miss the device meanwhile (1.5 s each of the usual 60 s).
+  const timeout = Math.min(config.timeouts.device, Math.max(250, config.timeouts.confirm / 40));
   const device = new DeviceClient(host, { http: input.http, clock, timeout });
   log.info(`Watching ${formatDeviceAddress(host)} restart`);
   return await watchReturn(
