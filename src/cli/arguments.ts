@@ -1,5 +1,5 @@
-import { closestString } from "@std/text/closest-string";
 import type { Flags, Option } from "../job/option.ts";
+import { didYouMean } from "./suggestion.ts";
 
 /** The command line, understood. */
 export interface ParsedArguments {
@@ -37,7 +37,7 @@ export function parseArguments(args: readonly string[], options: readonly Option
     const next = words[0];
     const follows = inline === undefined && next !== undefined && !isFlag(next);
     if (option === undefined) {
-      faults.push(`Unknown flag '${shown}', did you mean '--${closestString(name, [...table.keys()])}'?`);
+      faults.push(`Unknown flag '${shown}'${didYouMean(name, [...table.keys()], "--")}`);
       // Perhaps its value: a word that is judged alone would only be a second fault of the same mistake.
       if (follows) words.shift();
     } else if (option.kind === "switch") {

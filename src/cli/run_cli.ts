@@ -1,4 +1,3 @@
-import { closestString } from "@std/text/closest-string";
 import { ConfigError } from "../job/config_error.ts";
 import { OUTCOMES } from "../job/job_outcome.ts";
 import { type Environment, Faults, parseChoice, Settings } from "../job/option.ts";
@@ -10,6 +9,7 @@ import { parseArguments } from "./arguments.ts";
 import type { Command, SelfProgram } from "./command.ts";
 import { type CommandEntry, COMMANDS, DEFAULT_COMMAND } from "./command_table.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { didYouMean } from "./suggestion.ts";
 import { VERSION } from "./version.ts";
 
 /** The outside of the command line: what `main.ts` takes from the process. */
@@ -41,7 +41,7 @@ export async function runCli(process: Process): Promise<number> {
   if (first === "--help" || first === "-h" || first === "help") {
     return printed(process, programHelp(COMMANDS));
   }
-  if (first === "--version") return printed(process, PROGRAM);
+  if (first === "--version" || first === "version") return printed(process, PROGRAM);
   const { entry, rest } = chooseCommand(process.args);
   const usageFault = (message: string): number => {
     screen.line(`flashjob: ${message}`);
@@ -49,8 +49,7 @@ export async function runCli(process: Process): Promise<number> {
     return OUTCOMES.configuration.exit;
   };
   if (entry === undefined) {
-    const closest = closestString(first, COMMANDS.map((candidate) => candidate.name));
-    return usageFault(`Unknown command '${first}', did you mean '${closest}'?`);
+    return usageFault(`Unknown command '${first}'${didYouMean(first, COMMANDS.map(({ name }) => name))}`);
   }
   const command = await entry.load();
   const { flags, positionals, faults } = parseArguments(rest, command.options);

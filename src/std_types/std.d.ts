@@ -95,6 +95,10 @@ declare module "@std/text/closest-string" {
   export function closestString(word: string, candidates: readonly string[]): string;
 }
 
+declare module "@std/text/levenshtein-distance" {
+  export function levenshteinDistance(left: string, right: string): number;
+}
+
 declare module "@std/yaml" {
   export function parseAll(content: string): unknown[];
 }

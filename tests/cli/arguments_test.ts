@@ -82,6 +82,7 @@ Deno.test("parseArguments: unknown flags are told once, with the nearest one and
     [["--hots", "secret"], "Unknown flag '--hots', did you mean '--host'?"],
     [["--hots=secret"], "Unknown flag '--hots', did you mean '--host'?"],
     [["--dryrun"], "Unknown flag '--dryrun', did you mean '--dry-run'?"],
+    [["--image", "x"], "Unknown flag '--image'"],
     [["--no-dry-run"], "Unknown flag '--no-dry-run', did you mean '--dry-run'?"],
   ];
   for (const [args, fault] of table) {

@@ -45,7 +45,7 @@ const ENOUGH = {
 
 Deno.test("runCli: --version is the version in deno.json, with any command", async () => {
   assertEquals(VERSION, denoJson.version);
-  for (const args of [["--version"], ["flash", "--version"], ["pull", "--version"]]) {
+  for (const args of [["--version"], ["version"], ["flash", "--version"], ["pull", "--version"]]) {
     assertEquals(await run(args), { code: 0, stdout: `flashjob ${VERSION}\n`, stderr: "" });
   }
 });
@@ -66,12 +66,16 @@ Deno.test("runCli: help goes to standard output and does nothing else", async ()
 });
 
 Deno.test("runCli: an unknown command names the nearest one", async () => {
-  const table: [string, string][] = [["flsh", "flash"], ["inspct", "inspect"], ["agnt", "agent"], ["", ""]];
+  const table: [string, string][] = [["flsh", "flash"], ["inspct", "inspect"], ["agnt", "agent"]];
   for (const [command, nearest] of table) {
     const { code, stdout, stderr } = await run([command, "--device", "x"]);
     assertEquals([code, stdout], [2, ""]);
-    assertStringIncludes(stderr, `Unknown command '${command}', did you mean '${nearest}`);
+    assertStringIncludes(stderr, `Unknown command '${command}', did you mean '${nearest}'?`);
     assertStringIncludes(stderr, "--help");
+  }
+  for (const word of ["", "x", "frobnicate", "upload"]) {
+    const { code, stderr } = await run([word]);
+    assertEquals([code, stderr], [2, `flashjob: Unknown command '${word}'\nTry: flashjob --help\n`]);
   }
 });
 
