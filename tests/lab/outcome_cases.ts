@@ -132,18 +132,18 @@ const STRANGER_ENDS: Readonly<Record<StrangerKind, OutcomeCase["ends"]>> = {
 };
 
 /** Restarts slowly enough to be seen gone on a busy machine. */
-const UNHURRIED = { timings: 1 / 4 } as const;
+const UNHURRIED = { timings: 2 / 5 } as const;
 
 /** Not below what a slow page takes: 200 ms of a fast device. */
 const PATIENT_LOOKS = { CONFIRM_TIMEOUT: "16s" } as const;
 
 /** The device dials a moment after it was asked, so that somebody else can be first. */
-const DIALS_LATER: DeviceBehaviour = { dials: { atAttempt: 4 } };
+const DIALS_LATER: DeviceBehaviour = { dials: { atAttempt: 9 } };
 
 function labFor(behaviour: DeviceBehaviour): LabOptions {
   // With the window of a device, the kernel on our side holds what the device did not take.
   if (behaviour.transfer?.then === "stall") return { behaviour: { ...behaviour, receiveWindow: 5760 } };
-  const needsRestart = behaviour.alreadyUpdated ||
+  const needsRestart = behaviour.alreadyUpdated || behaviour.afterRestart === "rollback" ||
     (behaviour.info !== undefined && behaviour.info !== "slow");
   return { behaviour, ...(needsRestart ? UNHURRIED : {}) };
 }
@@ -231,7 +231,7 @@ export const outcomeCases: readonly OutcomeCase[] = [
   {
     group: STRANGER,
     name: "another genuine device, of a device without /info",
-    lab: { behaviour: { ...DIALS_LATER, info: "absent" }, ...UNHURRIED },
+    lab: { behaviour: { dials: { atAttempt: 2 }, info: "absent" }, ...UNHURRIED },
     stranger: "another device",
     knowsEveryone: true,
     ends: ends("updated-unconfirmed", "image-rejected"),

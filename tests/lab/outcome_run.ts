@@ -58,19 +58,9 @@ export async function runOutcomeJob(lab: Lab, options: OutcomeRunOptions = {}): 
     onProgress: options.onProgress ?? (() => undefined),
     self: { path: Deno.execPath(), args: PROGRAM_ARGS },
   });
-  const leftovers = [...await outside.leftovers(), ...portLeft(lab.agentPort)];
+  const leftovers = await outside.leftovers();
   const story = `${JSON.stringify(report, null, 1)}\n${outside.story}\ndevice: ${lab.device.log.join("; ")}`;
   return { report, leftovers, outside, story };
-}
-
-/** Nobody may listen any more where the device dialled. */
-function portLeft(port: number): string[] {
-  try {
-    Deno.listen({ hostname: "0.0.0.0", port }).close();
-    return [];
-  } catch {
-    return [`listener on ${port}`];
-  }
 }
 
 /** Whether the device runs the lab's image, byte for byte. */
