@@ -111,7 +111,8 @@ async function parsed<Value>(path: string, files: Files, parse: (pem: string) =>
     return parse(await files.readText(path, MAX_PEM));
   } catch (error) {
     // The parsers' messages can hold parts of what they were given, which may be a key: the cause is left out.
-    const found = error instanceof Error ? error.name : "error";
+    const name = error instanceof Error ? error.name : "error";
+    const found = name === "NotFound" ? "there is no such file" : name;
     throw new CertsError("unreadable", `Cannot read '${path}': ${found}, expected an unencrypted PEM file`);
   }
 }

@@ -42,7 +42,8 @@ export const certsCommand: Command = {
     "A device trusts one certificate that is compiled into its firmware, and accepts every agent that shows a\n" +
     "certificate issued by it for the name ota-agent. So make an authority once, and leaves as often as you like:\n\n" +
     "  flashjob certs init --directory pki     # pki/authority.crt and .key: once for a fleet\n" +
-    "  flashjob certs leaf --directory pki     # pki/server.crt and .key: renew without reflashing\n\n" +
+    "  flashjob certs leaf --directory pki     # pki/server.crt and .key: again each year, no reflashing\n\n" +
+    "To renew, move the old server.crt and .key away first, or name new ones with --server-crt and --server-key.\n" +
     "Compile authority.crt into the firmware, where the pinned server.crt stands. Mount server.crt and server.key in\n" +
     "the pod and name them in SERVER_CRT_PATH and SERVER_KEY_PATH (default: /ota/certs/server.crt and server.key).\n" +
     "authority.key belongs in neither: who has it can be the agent of every device that pins authority.crt.\n" +
