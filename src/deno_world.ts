@@ -41,7 +41,7 @@ export const systemClock: Clock = {
       const timer = setTimeout(() => {
         signal?.removeEventListener("abort", onAbort);
         resolve();
-      }, milliseconds);
+      }, Math.max(0, milliseconds)); // a deadline may be over before it is waited for
       signal?.addEventListener("abort", onAbort, { once: true });
     });
   },
@@ -129,7 +129,7 @@ const systemFiles: Files = {
     for (let read: number | null = 0; read !== null && length < bytes.length; length += read ?? 0) {
       read = await file.read(bytes.subarray(length));
     }
-    if (length > limit) throw new RangeError(`Cannot read '${path}': it holds more than ${limit} bytes`);
+    if (length > limit) throw new RangeError(`it holds more than ${limit} bytes`);
     return new TextDecoder().decode(bytes.subarray(0, length));
   },
   async list(path) {
