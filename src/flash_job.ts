@@ -218,7 +218,7 @@ function compareVersions(job: Job, before: InfoReading, next: string | undefined
     if (!config.allowDowngrade && isDowngrade(current, next)) {
       throw new JobFailure(
         "downgrade-refused",
-        `Cannot update from ${current} to ${next}: it is older, wanted a newer version or --allow-downgrade`,
+        `Cannot update from ${current} to ${next}: it is older`,
       );
     }
   }

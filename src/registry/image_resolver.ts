@@ -136,6 +136,7 @@ function checkPin(
   if (wanted === undefined || found.includes(wanted)) return;
   throw new RegistryError(
     "pin-mismatch",
-    `Cannot use '${formatReference(reference)}': it is '${found[0]}', expected '${wanted}'`,
+    `Cannot use '${formatReference(reference)}': it is '${found[0]}', expected '${wanted}'; ` +
+      `if the tag was moved on purpose, correct --expect-digest`,
   );
 }
