@@ -14,7 +14,11 @@ const BENCHES = ["pull", "job"];
 
 const [name = ""] = Deno.args;
 if (!BENCHES.includes(name)) {
-  console.error(`Cannot run benchmark '${name}': wanted one of ${BENCHES.join(", ")}`);
+  console.error(
+    `${name === "" ? "No benchmark is named" : `Cannot run benchmark '${name}'`}: wanted one of ${
+      BENCHES.join(", ")
+    }`,
+  );
   Deno.exit(2);
 }
 const bench: Bench = await import(new URL(`./${name}_bench.ts`, import.meta.url).href);

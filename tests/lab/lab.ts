@@ -17,6 +17,7 @@ if (import.meta.main) {
   console.log(
     `The lab runs, as fast as the real things do: an esp32s3 with version ${lab.device.running.version}.
 Flash it from another terminal; ctrl-c here ends the lab.
+Without Deno installed, say npx -y deno@${Deno.version.deno} where it says deno.
 
   deno task flash --firmware ${lab.reference} --device esp32s3 --host ${lab.device.endpoint} \\
     --agent-ip 127.0.0.1 --agent-port ${lab.agentPort} --attestation-url ${lab.attestation.url} \\
