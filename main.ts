@@ -1,14 +1,23 @@
 import { type Process, runCli } from "./src/cli/run_cli.ts";
 import { Interruption } from "./src/cli/command.ts";
+import { DenoOutput } from "./src/deno_output.ts";
 import { denoWorld } from "./src/deno_world.ts";
 
 /** Most that standard input may hold: a password or a token. */
 const MAX_INPUT_BYTES = 65_536;
 
-if (import.meta.main) Deno.exit(await runCli(thisProcess()));
+if (import.meta.main) {
+  const output = new DenoOutput(Deno.stdout);
+  const errors = new DenoOutput(Deno.stderr);
+  const process = thisProcess(output, errors);
+  const code = await runCli(process);
+  // A result may be long and be read slowly; a log that nobody reads is not waited for.
+  await Promise.all([output.finished(process.signal), errors.drained()]);
+  Deno.exit(code);
+}
 
 /** Everything the command line takes from the process it runs in. */
-function thisProcess(): Process {
+function thisProcess(output: DenoOutput, errors: DenoOutput): Process {
   const interrupted = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(name, () => interrupted.abort(new Interruption(name)));
@@ -17,10 +26,10 @@ function thisProcess(): Process {
     args: Deno.args,
     environment: Deno.env.toObject(),
     errors: {
-      write: (text) => writeAll(Deno.stderr, text),
+      write: (text) => errors.write(text, output),
       columns: () => Deno.stderr.isTerminal() ? Deno.consoleSize().columns : undefined,
     },
-    print: (text) => writeAll(Deno.stdout, `${text}\n`),
+    print: (text) => output.write(`${text}\n`, errors),
     readInput,
     signal: interrupted.signal,
     self: {
@@ -30,11 +39,6 @@ function thisProcess(): Process {
     },
     openWorld: denoWorld,
   };
-}
-
-function writeAll(output: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  let rest = new TextEncoder().encode(text);
-  while (rest.length > 0) rest = rest.subarray(output.writeSync(rest));
 }
 
 async function readInput(): Promise<string> {

@@ -27,7 +27,7 @@ const CONFIG_PARSERS = new Set([
 ]);
 
 /** The only files that may name the runtime. */
-const RUNTIME = new Set(["main.ts", "src/deno_world.ts", "src/deno_tls.ts"]);
+const RUNTIME = new Set(["main.ts", "src/deno_world.ts", "src/deno_tls.ts", "src/deno_output.ts"]);
 
 interface SourceFile {
   readonly path: string;
@@ -71,7 +71,7 @@ function roomOf(path: string): string | undefined {
 
 /** Whether an import follows the arrows: main -> cli -> story -> rooms -> root files. */
 function isAllowed(from: string, to: string): boolean {
-  if (from === "main.ts") return to.startsWith("src/cli/") || to === "src/deno_world.ts";
+  if (from === "main.ts") return to.startsWith("src/cli/") || /^src\/deno_(world|output)\.ts$/.test(to);
   if (from === "src/deno_world.ts") return !roomOf(to) && !STORY.has(to);
   if (from.startsWith("src/cli/")) return to !== "main.ts" && to !== "src/deno_world.ts";
   if (STORY.has(from)) return to !== "main.ts" && !to.startsWith("src/cli/") && to !== "src/deno_world.ts";
