@@ -12,6 +12,7 @@ import { OUTPUT_OPTIONS } from "../job/job_options.ts";
 import { Faults, type Option, parseChoice, Settings } from "../job/option.ts";
 import { endingOf } from "../job_ending.ts";
 import { type Row, rows } from "../report/table_rows.ts";
+import { visibleJson } from "../report/visible_text.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { printFailure } from "./print_failure.ts";
 
@@ -59,7 +60,7 @@ export const certsCommand: Command = {
         ? await initAuthority({ ...request.settings, paths: request.authority }, context.world)
         : await issueLeaf({ ...request.settings, ...request }, context.world);
       context.print(
-        request.asJson ? JSON.stringify(toJson(request.kind, made)) : table(request, made).join("\n"),
+        request.asJson ? visibleJson(toJson(request.kind, made)) : table(request, made).join("\n"),
       );
       return 0;
     } catch (error) {

@@ -7,6 +7,7 @@ import { Settings } from "../job/option.ts";
 import { endingOf } from "../job_ending.ts";
 import { finalLine, type JobReport, terminationMessage } from "../report/job_report.ts";
 import type { Progress } from "../report/progress.ts";
+import { visibleJson } from "../report/visible_text.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { readPassword } from "./read_password.ts";
 
@@ -27,7 +28,7 @@ export const flashCommand: Command = {
     await leaveTerminationMessage(context, settings.text("termination-log"), report);
     // Last of all: where there is no termination message, Kubernetes shows the end of the log.
     if (settings.text("output")?.toLowerCase() === "json") {
-      context.print(JSON.stringify(report));
+      context.print(visibleJson(report));
       context.world.log[report.code === 0 ? "info" : "error"](finalLine(report));
     } else context.print(finalLine(report));
     return report.code;

@@ -16,6 +16,7 @@ import { type ImageReference, parseReference } from "../registry/reference.ts";
 import type { RegistrySettings } from "../registry/registry_settings.ts";
 import { inspectTable } from "../report/inspect_table.ts";
 import type { SignatureFlags } from "../signature/signature_rule.ts";
+import { visibleJson } from "../report/visible_text.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { lookAtFile } from "./inspect_file.ts";
 import { lookAtImage } from "./inspect_image.ts";
@@ -70,7 +71,7 @@ export const inspectCommand: Command = {
         ? await lookAtFile(request.subject.path, request, context)
         : await lookAtImage(request.subject.reference, request, context);
       context.screen.clear();
-      context.print(asJson ? JSON.stringify(report) : inspectTable(report, fileTable).join("\n"));
+      context.print(asJson ? visibleJson(report) : inspectTable(report, fileTable).join("\n"));
       return report.code;
     } catch (error) {
       // For people the command line tells how to go on; a program that asked for JSON gets JSON.

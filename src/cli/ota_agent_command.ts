@@ -4,6 +4,7 @@ import { OUTCOMES, SIGNAL_OUTCOMES } from "../job/job_outcome.ts";
 import { Faults, type Option, parseChoice, parseDuration, parsePort, Settings } from "../job/option.ts";
 import { OUTPUT_OPTIONS } from "../job/job_options.ts";
 import { type OtaAgentSettings, runOtaAgent } from "../ota_agent/ota_agent.ts";
+import { visibleJson } from "../report/visible_text.ts";
 import { type Command, Interruption } from "./command.ts";
 
 const AGENT = "Agent";
@@ -49,7 +50,7 @@ export const otaAgentCommand: Command = {
     const settings = readAgentSettings(new Settings(OPTIONS, context.flags, context.environment));
     const end = await runOtaAgent(settings, context.world, {
       signal: context.signal,
-      onEvent: (event) => context.print(JSON.stringify(event)),
+      onEvent: (event) => context.print(visibleJson(event)),
     });
     if (end.kind === "delivered") return OUTCOMES.updated.exit;
     const stopped: unknown = context.signal.reason;

@@ -8,6 +8,7 @@ import { endingOf } from "../job_ending.ts";
 import { fetchFirmwareFile, resolveFirmwareImage } from "../pull_firmware.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
 import { openRegistry } from "../registry/registry_client.ts";
+import { visibleJson, visibleText } from "../report/visible_text.ts";
 import type { World } from "../world.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { printFailure } from "./print_failure.ts";
@@ -97,7 +98,7 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
   screen.clear();
   context.print(
     request.asJson
-      ? JSON.stringify({
+      ? visibleJson({
         outcome: "pulled",
         code: 0,
         output,
@@ -108,7 +109,9 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
         size: file.size,
         sha256: file.sha256,
       })
-      : `OK pulled: ${file.pathInImage} -> ${output} [${file.size} bytes, sha256 ${file.sha256}]`,
+      : `OK pulled: ${
+        visibleText(file.pathInImage)
+      } -> ${output} [${file.size} bytes, sha256 ${file.sha256}]`,
   );
   return OUTCOMES.updated.exit;
 }

@@ -87,7 +87,9 @@ export interface TransferFacts {
 }
 
 /** The final line for people: what happened, to what, and what to do. */
-export function finalLine(report: JobReport): string {
+export function finalLine(
+  report: Pick<JobReport, "outcome" | "code" | "message" | "remedy" | "file">,
+): string {
   const end = visibleText(report.message).replace(/[.\s]+$/, "");
   if (report.code !== 0) {
     const remedy = report.remedy === undefined ? "" : ` ${report.remedy}.`;

@@ -169,3 +169,13 @@ Deno.test("runCli: faults of an inspection's configuration are one object where 
   assertEquals([code, stdout], [2, ""]);
   assertStringIncludes(stderr, "Try: flashjob inspect --help");
 });
+
+Deno.test("runCli: a failure shows what comes from outside as text, whatever it holds", async () => {
+  const hostile = "x\x1b[2K\x9b1A\u202e\nOK updated";
+  for (const output of [[], ["--output", "json"]]) {
+    const { code, stdout, stderr } = await run(["inspect", `./${hostile}`, ...output]);
+    assertEquals(code, 34);
+    assertEquals(`${stdout}${stderr}`.match(/(?!\n)[\p{Cc}\p{Cf}]|^OK/gmu), null);
+    assertStringIncludes(stderr, "x\\u001b[2K\\u009b1A\\u202e\\nOK updated");
+  }
+});
