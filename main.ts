@@ -35,7 +35,7 @@ function thisProcess(output: DenoOutput, errors: DenoOutput): Process {
     self: {
       path: Deno.execPath(),
       // The agent needs what this program needs; the kernel's socket table opens only to a Deno that may do everything.
-      args: Deno.build.standalone ? [] : ["run", "--no-prompt", "--allow-all", Deno.mainModule],
+      args: Deno.build.standalone ? [] : ["run", "--quiet", "--no-prompt", "--allow-all", Deno.mainModule],
     },
     openWorld: denoWorld,
   };
