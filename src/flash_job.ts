@@ -1,25 +1,19 @@
-import {
-  demandFitImage,
-  imageVersion,
-  type InspectedFirmware,
-  inspectFirmware,
-  isDowngrade,
-  isSameDevice,
-} from "./check_firmware.ts";
+import { demandFitImage, imageVersion, type InspectedFirmware, inspectFirmware } from "./check_firmware.ts";
 import { demandSignature } from "./check_signature.ts";
+import { chooseAgent } from "./choose_agent.ts";
+import { compareVersions } from "./compare_versions.ts";
 import { within } from "./deadline.ts";
 import { confirmUpdate } from "./confirm_update.ts";
 import { deliverUpdate } from "./deliver_update.ts";
 import { formatDeviceAddress } from "./device/device_address.ts";
 import { DeviceClient, type InfoReading } from "./device/device_client.ts";
-import { sameVersion } from "./device/confirmation.ts";
 import type { FirmwareFile } from "./firmware/firmware_file.ts";
 import { identifyDevice } from "./identify_device.ts";
 import type { Job } from "./job/job.ts";
 import type { JobConfig } from "./job/job_config.ts";
-import { JobFailure } from "./job/job_outcome.ts";
 import { type Ending, JobRecord } from "./job/job_record.ts";
 import { endingOf } from "./job_ending.ts";
+import { lookAtDevice } from "./look_at_device.ts";
 import { fetchFirmwareFile, resolveFirmwareImage } from "./pull_firmware.ts";
 import { formatReference } from "./registry/reference.ts";
 import { openRegistry } from "./registry/registry_client.ts";
@@ -58,7 +52,7 @@ export async function flashJob(config: JobConfig, world: World, options: FlashOp
     what: "the job",
   };
   try {
-    const agent = await chooseAgent(config, world);
+    const agent = await chooseAgent(config, world, warn);
     const job: Job = {
       config,
       world,
@@ -73,13 +67,6 @@ export async function flashJob(config: JobConfig, world: World, options: FlashOp
     world.log.debug(error instanceof Error ? error.stack ?? error.message : String(error));
     return record.report(endingOf(options.signal.aborted ? options.signal.reason : error));
   }
-}
-
-/** The agent that was asked for; by default the program at the classic path if one is there. */
-async function chooseAgent({ agent }: JobConfig, { files }: World): Promise<Job["agent"]> {
-  if (agent.kind !== "default") return agent;
-  const facts = await files.facts(agent.path);
-  return facts?.isFile ? { kind: "classic", path: agent.path } : { kind: "builtin" };
 }
 
 /** The story. Every line either brings what the next one needs, or throws what the report will say. */
@@ -175,60 +162,6 @@ async function pullFirmware(
       : { project: application.descriptor.project, version: application.descriptor.version }),
   };
   return { file, inspected };
-}
-
-/** `GET /info`. A device of another kind is refused here; one without `/info` is only worth a warning. */
-async function lookAtDevice(job: Job, device: DeviceClient, signal: AbortSignal): Promise<InfoReading> {
-  const { config, record } = job;
-  const reading = await record.phase("look", () => device.readInfo(signal));
-  if (reading.kind !== "info") {
-    job.warn(
-      `The device at ${formatDeviceAddress(config.host)} tells nothing of itself in /info: ${reading.found}`,
-    );
-    return reading;
-  }
-  const { device: chip, version, application } = reading.info;
-  job.world.log.room("device").info("The device answers", { device: chip, application, version });
-  if (chip !== undefined && !isSameDevice(chip, config.pull.device)) {
-    throw new JobFailure(
-      "wrong-target",
-      `Cannot update the device at ${
-        formatDeviceAddress(config.host)
-      }: it is '${chip}', wanted '${config.pull.device}'`,
-    );
-  }
-  if (version !== undefined && record.facts.device !== undefined) {
-    record.facts.device = { ...record.facts.device, before: version };
-  }
-  return reading;
-}
-
-/** Decides by the versions whether to go on: an ending, or nothing when the update shall be sent. */
-function compareVersions(job: Job, before: InfoReading, next: string | undefined): Ending | undefined {
-  const { config } = job;
-  const current = before.kind === "info" ? before.info.version : undefined;
-  const hint = config.expectVersion;
-  if (next !== undefined && hint !== undefined && !sameVersion(next, hint)) {
-    job.warn(`The image says it is version ${next}, VERSION or --expect-version says ${hint}`);
-  }
-  if (current !== undefined && next !== undefined) {
-    if (config.skipIfCurrent && sameVersion(current, next)) {
-      return { outcome: "already-current", message: `The device already runs version ${current}` };
-    }
-    if (!config.allowDowngrade && isDowngrade(current, next)) {
-      throw new JobFailure(
-        "downgrade-refused",
-        `Cannot update from ${current} to ${next}: it is older`,
-      );
-    }
-  }
-  if (!config.dryRun) return undefined;
-  return {
-    outcome: "dry-run",
-    message: `Version ${next ?? "unknown"} is ready to be sent to the device, which runs ${
-      current ?? "an unknown one"
-    }`,
-  };
 }
 
 function identityOf(config: JobConfig): { uuid?: string; applicationType?: string } {

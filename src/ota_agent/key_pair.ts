@@ -1,8 +1,44 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { World } from "../world.ts";
 import { OtaAgentError } from "./ota_agent_error.ts";
 
 /** The name devices ask for and verify; it is compiled into them. */
 const SERVER_NAME = "ota-agent";
+
+/** A chain of four RSA-4096 certificates is 9 KiB. */
+const MAX_PEM_BYTES = 64 * 1024;
+
+/** A certificate and a key that belong together and are for `ota-agent`. */
+export interface KeyPair {
+  /** PEM chain, leaf first. */
+  readonly certificate: string;
+  /** PEM private key. */
+  readonly key: string;
+  /** What is odd about them and stops nothing. */
+  readonly warnings: readonly string[];
+}
+
+/** Reads and checks both files. Throws {@linkcode OtaAgentError} `bad-key-pair`. */
+export async function readKeyPair(
+  paths: { readonly certificatePath: string; readonly keyPath: string },
+  { files, clock }: Pick<World, "files" | "clock">,
+): Promise<KeyPair> {
+  const { certificatePath, keyPath } = paths;
+  const [certificate, key] = await Promise.all([readPem(certificatePath, files), readPem(keyPath, files)]);
+  const warnings = checkKeyPair({ certificate, certificatePath, key, keyPath }, clock.now());
+  return { certificate, key, warnings };
+}
+
+async function readPem(path: string, files: World["files"]): Promise<string> {
+  try {
+    return await files.readText(path, MAX_PEM_BYTES);
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new OtaAgentError("bad-key-pair", `Cannot read '${path}': ${found}, a PEM file is expected`, {
+      cause,
+    });
+  }
+}
 
 /** The agent's certificate and key as text, and where they came from. */
 export interface KeyPairFiles {

@@ -2,12 +2,9 @@ import type { TlsListener, World } from "../world.ts";
 import type { AgentEnd, AgentEvent } from "./agent_event.ts";
 import type { AttestedAhead } from "./attestation_desk.ts";
 import type { ExpectedDevice } from "./identity.ts";
-import { checkKeyPair } from "./key_pair.ts";
+import { readKeyPair } from "./key_pair.ts";
 import { OtaAgentError } from "./ota_agent_error.ts";
 import { Reception } from "./reception.ts";
-
-/** A chain of four RSA-4096 certificates is 9 KiB. */
-const MAX_PEM_BYTES = 64 * 1024;
 
 /** What the built-in agent is told. All durations are milliseconds. */
 export interface OtaAgentSettings {
@@ -75,12 +72,7 @@ async function attempt(
   options: OtaAgentOptions,
 ): Promise<AgentEnd> {
   await checkFirmware(settings.firmwarePath, world);
-  const [certificate, key] = await Promise.all([
-    readPem(settings.certificatePath, world),
-    readPem(settings.keyPath, world),
-  ]);
-  const { certificatePath, keyPath } = settings;
-  const warnings = checkKeyPair({ certificate, certificatePath, key, keyPath }, world.clock.now());
+  const { certificate, key, warnings } = await readKeyPair(settings, world);
   for (const message of warnings) options.onEvent({ event: "warning", message });
   const listener = listen(settings, world, { certificate, key });
   return await new Reception(listener, settings, world, options).run();
@@ -107,20 +99,6 @@ function unreadable(path: string, found: string, cause?: unknown): OtaAgentError
     `Cannot read the firmware '${path}': ${found}, a file with the image is expected`,
     { cause },
   );
-}
-
-async function readPem(path: string, world: World): Promise<string> {
-  try {
-    return await world.files.readText(path, MAX_PEM_BYTES);
-  } catch (cause) {
-    throw new OtaAgentError(
-      "bad-key-pair",
-      `Cannot read '${path}': ${words(cause)}, a PEM file is expected`,
-      {
-        cause,
-      },
-    );
-  }
 }
 
 function listen(

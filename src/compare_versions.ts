@@ -1,0 +1,37 @@
+import { isDowngrade } from "./check_firmware.ts";
+import { sameVersion } from "./device/confirmation.ts";
+import type { InfoReading } from "./device/device_client.ts";
+import type { Job } from "./job/job.ts";
+import { JobFailure } from "./job/job_outcome.ts";
+import type { Ending } from "./job/job_record.ts";
+
+/**
+ * Decides by the versions whether to go on: an ending, or nothing when the update shall be sent. Throws
+ * {@linkcode JobFailure} `downgrade-refused`.
+ */
+export function compareVersions(job: Job, before: InfoReading, next: string | undefined): Ending | undefined {
+  const { config } = job;
+  const current = before.kind === "info" ? before.info.version : undefined;
+  const hint = config.expectVersion;
+  if (next !== undefined && hint !== undefined && !sameVersion(next, hint)) {
+    job.warn(`The image says it is version ${next}, VERSION or --expect-version says ${hint}`);
+  }
+  if (current !== undefined && next !== undefined) {
+    if (config.skipIfCurrent && sameVersion(current, next)) {
+      return { outcome: "already-current", message: `The device already runs version ${current}` };
+    }
+    if (!config.allowDowngrade && isDowngrade(current, next)) {
+      throw new JobFailure(
+        "downgrade-refused",
+        `Cannot update from ${current} to ${next}: it is older`,
+      );
+    }
+  }
+  if (!config.dryRun) return undefined;
+  return {
+    outcome: "dry-run",
+    message: `Version ${next ?? "unknown"} is ready to be sent to the device, which runs ${
+      current ?? "an unknown one"
+    }`,
+  };
+}

@@ -1,0 +1,65 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { chooseAgent } from "../src/choose_agent.ts";
+import { denoWorld } from "../src/deno_world.ts";
+import { JobFailure } from "../src/job/job_outcome.ts";
+import { quietLog } from "./ota_agent/agent_run.ts";
+import { serverPair } from "./builders/certificates.ts";
+import { configOf } from "./job/job_world.ts";
+
+/** A directory with a key pair, a program, a plain file, and the variables that name the pair. */
+async function files(): Promise<
+  { readonly directory: string; readonly pair: Record<string, string> } & AsyncDisposable
+> {
+  const directory = await Deno.makeTempDir({ prefix: "choose-agent-" });
+  const { certificate, key } = await serverPair();
+  await Deno.writeTextFile(`${directory}/server.crt`, certificate);
+  await Deno.writeTextFile(`${directory}/server.key`, key);
+  await Deno.writeTextFile(`${directory}/ota-agent`, "#!/bin/sh\n", { mode: 0o755 });
+  await Deno.writeTextFile(`${directory}/plain`, "");
+  return {
+    directory,
+    pair: { SERVER_CRT_PATH: `${directory}/server.crt`, SERVER_KEY_PATH: `${directory}/server.key` },
+    [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
+  };
+}
+
+const world = denoWorld(quietLog);
+
+Deno.test("chooseAgent: what was asked for, when it can start", async () => {
+  await using place = await files();
+  const warnings: string[] = [];
+  const choose = async (agent: string) =>
+    await chooseAgent(configOf({ agent }, place.pair), world, (message) => warnings.push(message));
+  assertEquals(await choose("builtin"), { kind: "builtin" });
+  const path = `${place.directory}/ota-agent`;
+  assertEquals(await choose(path), { kind: "classic", path });
+  assertEquals(warnings, []);
+});
+
+Deno.test("chooseAgent: an agent that cannot start is refused, and only warned of in a dry run", async () => {
+  await using place = await files();
+  const { directory, pair } = place;
+  const absent = `${directory}/absent`;
+  const table: [string, Record<string, string>, string][] = [
+    [absent, pair, `Cannot start the agent '${absent}': nothing is there`],
+    [directory, pair, `Cannot start the agent '${directory}': it is no executable file`],
+    [`${directory}/plain`, pair, "it is no executable file"],
+    [`${directory}/ota-agent`, { ...pair, SERVER_CRT_PATH: absent }, `'${absent}': nothing is there`],
+    [`${directory}/ota-agent`, { ...pair, SERVER_KEY_PATH: absent }, `'${absent}': nothing is there`],
+    ["builtin", { ...pair, SERVER_CRT_PATH: absent }, `Cannot read '${absent}'`],
+    ["builtin", { ...pair, SERVER_KEY_PATH: `${directory}/server.crt` }, "it holds no private key in PEM"],
+  ];
+  for (const [agent, environment, cause] of table) {
+    const error = await assertRejects(
+      () => chooseAgent(configOf({ agent }, environment), world, () => undefined),
+      JobFailure,
+    );
+    assertEquals(error.code, "agent-failed");
+    assertStringIncludes(error.message, cause);
+    const warnings: string[] = [];
+    const dry = configOf({ agent, "dry-run": true }, environment);
+    await chooseAgent(dry, world, (message) => warnings.push(message));
+    assertEquals(warnings.length, 1);
+    assertStringIncludes(warnings[0] ?? "", cause);
+  }
+});
