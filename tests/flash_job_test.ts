@@ -31,7 +31,7 @@ interface Ending {
 const endings: Readonly<Record<Outcome, Ending>> = {
   "updated": { asked: 1, isUpdated: true },
   "updated-unconfirmed": {
-    lab: { behaviour: { info: "absent" }, timings: 1 / 8 },
+    lab: { behaviour: { info: "absent" }, timings: 2 / 5 },
     asked: 1,
     isUpdated: true,
   },
@@ -100,12 +100,12 @@ const endings: Readonly<Record<Outcome, Ending>> = {
   },
   "transfer-broken": { lab: { behaviour: { transfer: { fraction: 0.5, then: "reset" } } }, asked: 1 },
   "not-confirmed": {
-    lab: { behaviour: { info: "absent" }, timings: 1 / 8 },
+    lab: { behaviour: { info: "absent" }, timings: 2 / 5 },
     arrange: () => environment({ CONFIRM: "require" }),
     asked: 1,
     isUpdated: true,
   },
-  "old-version": { lab: { behaviour: { afterRestart: "rollback" }, timings: 1 / 8 }, asked: 1 },
+  "old-version": { lab: { behaviour: { afterRestart: "rollback" }, timings: 2 / 5 }, asked: 1 },
   "agent-failed": { arrange: () => environment({ SERVER_KEY_PATH: "/nonexistent.key" }), asked: 0 },
   "image-rejected": {
     lab: { behaviour: { rejectsImage: true } },

@@ -108,7 +108,7 @@ const environment: fc.Arbitrary<Record<string, string>> = fc.record({
   VERSION: mostly("1.1.0", "1.0.0", "9.9.9", ""),
   ALLOW_DOWNGRADE: fc.constantFrom("true", "false"),
   SKIP_IF_CURRENT: mostly("false", "true"),
-  FLASHJOB_TIMEOUT: mostly("150s", "30s", "10s", "2s"),
+  FLASHJOB_TIMEOUT: mostly("200s", "30s", "10s", "2s"),
 });
 
 /** Any scenario, but those in which nobody can tell the outcome (docs/outcomes.md, "What nobody can see"). */
