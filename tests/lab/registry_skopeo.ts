@@ -4,6 +4,8 @@
  * @module
  */
 
+import { havePrograms } from "./have_programs.ts";
+
 const SKOPEO_PROGRAM = "/usr/bin/skopeo";
 
 /** What a run of skopeo gave. */
@@ -16,13 +18,9 @@ export interface SkopeoRun {
   readonly stderr: string;
 }
 
-/** Whether skopeo is installed; says so where it is not, which under `CI=true` is an error. */
+/** Whether skopeo is installed; see {@linkcode havePrograms}. */
 export async function skopeoAvailable(): Promise<boolean> {
-  if (await Deno.stat(SKOPEO_PROGRAM).then((facts) => facts.isFile, () => false)) return true;
-  const sentence = `Cannot test with skopeo: ${SKOPEO_PROGRAM} not installed`;
-  if (Deno.env.get("CI") === "true") throw new Error(sentence);
-  console.log(`skipped: ${sentence}`);
-  return false;
+  return await havePrograms([SKOPEO_PROGRAM]);
 }
 
 /** Runs skopeo without trust policy, host configuration or credentials of the user. */

@@ -6,8 +6,13 @@
 
 import { startRegistry } from "../lab/registry.ts";
 import type { ContractTarget } from "./contract_cases.ts";
-import { type DockerRegistrySetUp, ROBOT, startDockerRegistry } from "./docker_registry.ts";
-import { pushImage } from "./push_image.ts";
+import { type DockerRegistryAuth, startDockerRegistry } from "../lab/docker_registry.ts";
+
+/** How a registry is guarded. */
+export type SetUp = DockerRegistryAuth["kind"];
+
+/** Who may pull and push where it is guarded. */
+const ROBOT = { username: "robot", password: "a robot's password" } as const;
 
 /** A target that is stopped when disposed. */
 export interface RunningTarget extends ContractTarget, AsyncDisposable {}
@@ -15,7 +20,7 @@ export interface RunningTarget extends ContractTarget, AsyncDisposable {}
 const USERS = { [ROBOT.username]: ROBOT.password };
 
 /** The lab's registry, filled without a socket. */
-export async function labTarget(setUp: DockerRegistrySetUp): Promise<RunningTarget> {
+export async function labTarget(setUp: SetUp): Promise<RunningTarget> {
   const auth = setUp === "open"
     ? { kind: "open" as const }
     : setUp === "htpasswd"
@@ -31,28 +36,17 @@ export async function labTarget(setUp: DockerRegistrySetUp): Promise<RunningTarg
 }
 
 /** The real docker-registry, filled over HTTP. */
-export async function dockerTarget(setUp: DockerRegistrySetUp): Promise<RunningTarget> {
-  const registry = await startDockerRegistry(setUp);
-  const basic = `Basic ${btoa(`${ROBOT.username}:${ROBOT.password}`)}`;
-  const authorizationFor = async (repository: string): Promise<string | undefined> => {
-    if (setUp !== "token") return setUp === "htpasswd" ? basic : undefined;
-    const url = new URL(registry.tokenServer?.realm ?? "");
-    url.searchParams.set("scope", `repository:${repository}:pull,push`);
-    const answer = await fetch(url, { headers: { authorization: basic } });
-    return `Bearer ${(await answer.json()).token}`;
+export async function dockerTarget(setUp: SetUp): Promise<RunningTarget> {
+  const auth: Record<SetUp, DockerRegistryAuth> = {
+    open: { kind: "open" },
+    htpasswd: { kind: "htpasswd", user: ROBOT.username, password: ROBOT.password },
+    token: { kind: "token", tokens: { users: USERS } },
   };
+  const registry = await startDockerRegistry(auth[setUp]);
   return {
     host: registry.host,
     ...(setUp === "open" ? {} : { credentials: ROBOT }),
-    async push(image, repository, tag): Promise<void> {
-      const authorization = await authorizationFor(repository);
-      await pushImage(image, {
-        host: registry.host,
-        repository,
-        tag,
-        ...(authorization === undefined ? {} : { authorization }),
-      });
-    },
+    push: async (image, repository, tag) => void await registry.put(image, repository, tag),
     [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
   };
 }

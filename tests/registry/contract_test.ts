@@ -1,12 +1,12 @@
 import { CONTRACT } from "./contract_cases.ts";
-import { dockerTarget, labTarget, type RunningTarget } from "./contract_targets.ts";
-import { type DockerRegistrySetUp, havePrograms } from "./docker_registry.ts";
+import { havePrograms } from "../lab/have_programs.ts";
+import { dockerTarget, labTarget, type RunningTarget, type SetUp } from "./contract_targets.ts";
 
-const SET_UPS: readonly DockerRegistrySetUp[] = ["open", "htpasswd", "token"];
+const SET_UPS: readonly SetUp[] = ["open", "htpasswd", "token"];
 
 async function runContract(
   test: Deno.TestContext,
-  setUp: DockerRegistrySetUp,
+  setUp: SetUp,
   target: RunningTarget,
 ): Promise<void> {
   for (const clause of CONTRACT) {

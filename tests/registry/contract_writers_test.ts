@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { dockerTarget, labTarget, type RunningTarget } from "./contract_targets.ts";
-import { havePrograms } from "./docker_registry.ts";
+import { havePrograms } from "../lab/have_programs.ts";
 import { BuildahStore, writeWithSkopeo } from "./image_writers.ts";
 import { openTestRegistry, pullAll, testWorld } from "./registry_rig.ts";
 
