@@ -5,7 +5,7 @@ import type { AgentEvent, Delivery } from "./agent_event.ts";
 import { closeReceipt, DeliveryView } from "./delivery_view.ts";
 import { OtaAgentError } from "./ota_agent_error.ts";
 import type { PeerConnection, PeerEnd } from "./peer_connection.ts";
-import { StallWatch } from "./stall_watch.ts";
+import { TransferWatch } from "./transfer_watch.ts";
 
 /** Devices may have a TLS input buffer of 4 KiB only, and each write becomes one record. */
 const RECORD_BYTES = 4096;
@@ -50,7 +50,7 @@ export async function transferFirmware(
   const view = new DeliveryView(world.files, { localPort: options.localPort, address, port });
   await view.calibrate();
   const start = world.clock.now();
-  await using watch = new StallWatch(view, {
+  await using watch = new TransferWatch(view, {
     clock: world.clock,
     idleTimeout: options.idleTimeout,
     onProgress: (progress) => onEvent({ event: "sending", peer, totalBytes, ...progress }),
@@ -122,7 +122,7 @@ function unreadable(path: string, found: string, cause?: unknown): OtaAgentError
 
 function brokenTransfer(
   connection: PeerConnection,
-  watch: StallWatch,
+  watch: TransferWatch,
   what: { readonly totalBytes: number; readonly found: string; readonly cause?: unknown },
 ): OtaAgentError {
   return new OtaAgentError(

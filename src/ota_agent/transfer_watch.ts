@@ -22,7 +22,7 @@ export interface TransferProgress {
  * Watches one transfer from aside. Progress is a byte handed over, or a byte acknowledged: a slow device takes the
  * last megabytes out of our kernel long after we have handed them over.
  */
-export class StallWatch implements AsyncDisposable {
+export class TransferWatch implements AsyncDisposable {
   /** Resolves when nothing has moved for the idle time-out; rejects when the watch is disposed. */
   readonly stalled: Promise<void>;
   readonly #finished = new AbortController();
