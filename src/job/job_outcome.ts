@@ -111,7 +111,7 @@ export const OUTCOMES = {
   "agent-failed": row(
     29,
     "The agent could not start or ended by itself",
-    "Check its port, SERVER_CRT_PATH and SERVER_KEY_PATH",
+    "Check OTA_AGENT_PATH, its port, SERVER_CRT_PATH and SERVER_KEY_PATH",
   ),
   "image-rejected": row(
     30,
