@@ -74,6 +74,7 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
       clock,
       signal,
       timeout: config.timeouts.confirm,
+      restartDelay: config.timeouts.restartDelay,
       look: (signal) => device.readInfo(signal),
       onChange: (reading) =>
         reading.kind === "info"

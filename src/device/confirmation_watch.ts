@@ -10,6 +10,8 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
   /** Milliseconds until the verdict is what it is by then. */
   readonly timeout: number;
+  /** Milliseconds before which the device cannot restart; what is silent earlier is busy with the image. */
+  readonly restartDelay: number;
   /** Looks at the device once. */
   readonly look: (signal: AbortSignal) => Promise<InfoReading>;
   /** Told of every change in what is seen. */
@@ -35,7 +37,8 @@ const LONGEST_PAUSE = 500;
  *
  * A device that says it is another or runs a new version is believed at once. The old version counts only when it
  * stays for a twelfth of the time (5 s of 60: the device waits 4 s before it restarts), a missing restart only after
- * half of the time, and a missing device only at the end.
+ * half of the time, and a missing device only at the end. A silence counts as a restart only once the device can be
+ * through with verifying the image, which keeps it just as busy when it finds the image bad.
  */
 export async function watchReturn(
   facts: Omit<ConfirmationFacts, "now" | "restarted">,
@@ -49,8 +52,9 @@ export async function watchReturn(
   let seen = "";
   let since = begun;
   for (;;) {
+    const mayRestart = clock.now() - begun >= options.restartDelay;
     const now = await options.look(signal);
-    silences = now.kind === "silent" ? silences + OUTAGE[now.sign] : 0;
+    silences = now.kind === "silent" && mayRestart ? silences + OUTAGE[now.sign] : 0;
     restarted ||= silences >= 2;
     if (describe(now) !== seen) {
       seen = describe(now);

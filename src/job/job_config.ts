@@ -80,6 +80,8 @@ export interface JobTimeouts {
   readonly transferIdle: number;
   /** From the delivery to the proof. */
   readonly confirm: number;
+  /** From the delivery to the earliest restart; what is silent before is no restart. */
+  readonly restartDelay: number;
 }
 
 const AGENT_PATH = "/usr/local/bin/ota-agent";
@@ -141,6 +143,7 @@ export function readJobConfig(settings: Settings, password: string | undefined):
       attestation: duration("attestation-timeout"),
       transferIdle: duration("transfer-idle-timeout"),
       confirm: duration("confirm-timeout"),
+      restartDelay: duration("restart-delay"),
     },
     identity: {
       uuid: settings.environment["UUID"]?.trim() || undefined,

@@ -208,6 +208,14 @@ export const JOB_OPTIONS: readonly Option[] = [
     ["CONFIRM_TIMEOUT"],
     "60s",
   ),
+  value(
+    "restart-delay",
+    TIME,
+    "TIME",
+    "the device restarts no sooner after the transfer (it waits 4 s)",
+    ["RESTART_DELAY"],
+    "3s",
+  ),
   value("termination-log", OUTPUT, "PATH", "Kubernetes termination message, written if the file is there", [
     "TERMINATION_LOG",
   ], "/dev/termination-log"),

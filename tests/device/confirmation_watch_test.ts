@@ -60,6 +60,7 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
     clock,
     signal,
     timeout: TIMEOUT,
+    restartDelay: 3000,
     onChange: (reading) => changes.push(reading),
     look: async (signal) => {
       looks++;
@@ -70,6 +71,11 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
   });
   return { ...confirmation, after: clock.now() - begun, looks, changes };
 }
+
+Deno.test("watchReturn: a device that is busy with the image right after the transfer has not restarted", async () => {
+  const seen = await watch({ before: OLD, imageVersion: "1.0.0", script: [[200, LOST], [2900, OLD]] });
+  assertEquals([seen.verdict, seen.restarted], ["rejected", false]);
+});
 
 Deno.test("watchReturn: the new version is believed as soon as it is seen", async () => {
   const seen = await watch({ script: [[4000, LOST], [8000, NEW]] });

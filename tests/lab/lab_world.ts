@@ -116,6 +116,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       SERVER_CRT_PATH: `${directory}/server.crt`,
       SERVER_KEY_PATH: `${directory}/server.key`,
       DOCKER_CONFIG: directory,
+      RESTART_DELAY: timings === "faithful" ? "3s" : "50ms",
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
