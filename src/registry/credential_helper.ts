@@ -87,14 +87,22 @@ function neededEnvironment(all: Readonly<Record<string, string | undefined>>): R
   );
 }
 
-/** Both pipes are read to their end, and the child has ended, on every way out. */
+/**
+ * The child has ended on every way out. Its pipes are read to their end, or let go of when the wait is over: a program
+ * that it has started itself may hold them open for ever.
+ */
 async function answerOf(child: Child, signal: AbortSignal): Promise<{ code: number; stdout: string }> {
-  const stop = (): void => child.kill("SIGKILL");
+  const readers = [child.stdout.getReader(), child.stderr.getReader()] as const;
+  const stop = (): void => {
+    child.kill("SIGKILL");
+    // what breaks while it is being let go of is let go of
+    for (const reader of readers) reader.cancel().catch(() => undefined);
+  };
   signal.addEventListener("abort", stop, { once: true });
   try {
     const [stdout, , status] = await Promise.all([
-      readBounded(child.stdout, stop),
-      readBounded(child.stderr, stop),
+      readBounded(readers[0], stop),
+      readBounded(readers[1], stop),
       child.status,
     ]);
     signal.throwIfAborted();
@@ -106,19 +114,20 @@ async function answerOf(child: Child, signal: AbortSignal): Promise<{ code: numb
 }
 
 async function readBounded(
-  stream: ReadableStream<Uint8Array>,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
   stop: () => void,
 ): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let text = "";
   let length = 0;
-  for await (const chunk of stream) {
-    length += chunk.length;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text;
+    length += value.length;
     if (length > OUTPUT_LIMIT) {
       stop();
       return undefined;
     }
-    text += decoder.decode(chunk, { stream: true });
+    text += decoder.decode(value, { stream: true });
   }
-  return text;
 }

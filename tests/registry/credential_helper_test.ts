@@ -64,16 +64,22 @@ Deno.test("askHelper: a helper that does not help only warns, and its secret is 
     garbage: "echo '{\"Secret\": s3cret'",
     incomplete: `echo '{"Secret":"s3cret"}'`,
     babbling: "head -c 100000 /dev/zero",
-    // its own child would keep the pipes open, so it becomes the sleep itself
     hanging: "exec sleep 60",
+    // killed, it leaves a child of its own that holds the pipes open
+    forking: `sleep 60 & echo $! > "$0.child"; wait`,
+    // it has ended, but nobody can know whether its pipe brings more
+    leaving: `sleep 60 & echo $! > "$0.child"; ${GOOD}`,
   };
   await withHelpers(scripts, async (directory) => {
     for (const helper of [...Object.keys(scripts), "absent", "../../bin/sh", "", "a b"]) {
-      const world = helper === "hanging" ? testWorld() : patientWorld();
+      const world = ["hanging", "forking", "leaving"].includes(helper) ? testWorld() : patientWorld();
       const question = { helper, server: "h.example", environment: environmentOf(directory), signal: NEVER };
       assertEquals(await askHelper(question, world), undefined, helper);
       assertEquals(world.lines.filter(({ level }) => level === "warn").length, 1, helper);
       assertEquals(JSON.stringify(world.lines).includes("s3cret"), false, helper);
+    }
+    for (const helper of ["forking", "leaving"]) {
+      Deno.kill(Number(await Deno.readTextFile(`${directory}/docker-credential-${helper}.child`)), "SIGKILL");
     }
   });
 });
