@@ -51,14 +51,17 @@ const DEVICE: Record<DeviceErrorCode, Outcome> = {
 export function endingOf(error: unknown): Ending {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof JobFailure) {
-    const exit = error.refusal === undefined ? {} : { exit: REFUSAL_EXITS[error.refusal] };
-    return { outcome: error.code, message, ...exit };
+    const { refusal } = error;
+    const finding = refusal === undefined ? {} : { reason: refusal, exit: REFUSAL_EXITS[refusal] };
+    return { outcome: error.code, message, ...finding };
   }
   if (error instanceof RegistryError) return { outcome: REGISTRY[error.code], message };
   if (error instanceof FirmwareError) return { outcome: FIRMWARE[error.code], message };
   if (error instanceof ImageError) return { outcome: IMAGE[error.code], message };
   if (error instanceof DeviceError) return { outcome: DEVICE[error.code], message };
-  if (error instanceof SignatureError) return { outcome: "signature-refused", message };
+  if (error instanceof SignatureError) {
+    return { outcome: "signature-refused", reason: error.code, message };
+  }
   if (error instanceof DeadlineError) return { outcome: "deadline", message };
   if (error instanceof Error && error.name === "ConfigError") return { outcome: "configuration", message };
   if (isInterruption(error)) {

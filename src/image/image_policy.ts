@@ -169,7 +169,8 @@ function judgeSecureVersion(
   { minSecureVersion }: ImagePolicy,
 ): ImageRefusal[] {
   const found = facts?.descriptor?.secureVersion;
-  if (minSecureVersion === undefined || (found !== undefined && found >= minSecureVersion)) return [];
+  // what does not tell its secure version counts as 0, as the device takes it
+  if (minSecureVersion === undefined || (found ?? 0) >= minSecureVersion) return [];
   const shown = found === undefined
     ? "it has no descriptor that tells its secure version"
     : `its secure version is ${found}`;

@@ -158,8 +158,13 @@ class Sha256Tap implements ByteTap {
   }
 }
 
+/** Word by word where the bytes lie on a word, as windows do: byte by byte, 4 MB take half of the check's time. */
 function exclusiveOr(bytes: Uint8Array, seed: number): number {
-  let sum = seed;
-  for (const byte of bytes) sum ^= byte;
-  return sum;
+  const count = bytes.byteOffset % Uint32Array.BYTES_PER_ELEMENT === 0 ? bytes.length >> 2 : 0;
+  const words = new Uint32Array(bytes.buffer, count === 0 ? 0 : bytes.byteOffset, count);
+  let word = 0;
+  for (let at = 0; at < words.length; at++) word ^= words[at] ?? 0;
+  let sum = seed ^ word ^ word >>> 8 ^ word >>> 16 ^ word >>> 24;
+  for (let at = count << 2; at < bytes.length; at++) sum ^= bytes[at] ?? 0;
+  return sum & 0xff;
 }

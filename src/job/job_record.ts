@@ -14,6 +14,8 @@ export interface Ending {
   readonly outcome: Outcome;
   /** What happened, in one sentence. */
   readonly message: string;
+  /** Which of the findings that this outcome covers. */
+  readonly reason?: string;
   /** An exit code more exact than the outcome's. */
   readonly exit?: number;
 }
@@ -62,6 +64,7 @@ export class JobRecord {
     return {
       outcome: ending.outcome,
       code: ending.exit ?? exit,
+      ...(ending.reason === undefined ? {} : { reason: ending.reason }),
       message: ending.message,
       ...(remedy === "" ? {} : { remedy }),
       warnings: [...this.#warnings],

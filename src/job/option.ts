@@ -24,6 +24,9 @@ export interface Setting {
   readonly from: string;
 }
 
+/** Where a value came from that nobody gave. */
+export const DEFAULT = "default";
+
 /** Flags as parsed from the command line: the text of a value, `true` for a switch, all texts of a list. */
 export type Flags = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
@@ -54,7 +57,7 @@ export class Settings {
       const value = this.environment[variable]?.trim();
       if (value) return { value, from: variable };
     }
-    return option.fallback === undefined ? undefined : { value: option.fallback, from: "default" };
+    return option.fallback === undefined ? undefined : { value: option.fallback, from: DEFAULT };
   }
 
   /** The value alone. */

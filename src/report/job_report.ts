@@ -8,6 +8,8 @@ export interface JobReport {
   readonly outcome: Outcome;
   /** The exit code. */
   readonly code: number;
+  /** With `image-refused` and `signature-refused`, which finding it was; docs/signatures.md tells of the latter. */
+  readonly reason?: string;
   /** What happened, in one sentence. */
   readonly message: string;
   /** What to do about it; absent where nothing is to be done. */
@@ -106,15 +108,16 @@ export function finalLine(
  * failure outlives the pod's log. Warnings are left out, then what the log tells better, then the end of the message.
  */
 export function terminationMessage(report: JobReport): string {
-  const { outcome, code, message, remedy, reference, image, file, device } = report;
+  const { outcome, code, reason, message, remedy, reference, image, file, device } = report;
   const texts = [
-    { outcome, code, message, remedy, reference, image, file, device },
-    { outcome, code, message, reference },
+    { outcome, code, reason, message, remedy, reference, image, file, device },
+    { outcome, code, reason, message, reference },
   ].map(visibleJson);
   return texts.find((text) => new TextEncoder().encode(text).length <= TERMINATION_BYTES) ??
     visibleJson({
       outcome,
       code,
+      reason,
       message: `${visibleText(message).slice(0, MESSAGE_UNITS).toWellFormed()}...`,
     });
 }

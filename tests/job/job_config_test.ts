@@ -86,6 +86,7 @@ const ROWS: readonly Row[] = [
     ["attestation-timeout", "ATTESTATION_TIMEOUT", "attestation", 30_000],
     ["transfer-idle-timeout", "TRANSFER_IDLE_TIMEOUT", "transferIdle", 30_000],
     ["confirm-timeout", "CONFIRM_TIMEOUT", "confirm", 60_000],
+    ["restart-delay", "RESTART_DELAY", "restartDelay", 3000],
   ] as const).map(([flag, variable, name, fallback]) =>
     row(flag, variable, ({ timeouts }) => timeouts[name], {
       given: ["1m30s", "5"],
@@ -137,7 +138,8 @@ const ROWS: readonly Row[] = [
   row("verify-signature", "VERIFY_SIGNATURE", ({ signature }) => signature.mode, {
     given: ["require", "Off"],
     expected: ["require", "off"],
-    fallback: "auto",
+    // the signature room's default is auto too, but stands below the policy file
+    fallback: undefined,
   }),
   ...([
     ["certificate-identity", "CERTIFICATE_IDENTITY", "identity"],
