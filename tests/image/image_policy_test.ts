@@ -174,7 +174,9 @@ Deno.test("judgeImage: anti-rollback, also for an image that does not tell its v
   };
   assertEquals((await of(3)).length, 0);
   assertEquals((await of(2)).map(({ code }) => code), ["secure-version"]);
-  const { descriptor: _, ...silent } = await plain();
+  const spoken = await plain();
+  assert(spoken.kind === "application");
+  const { descriptor: _, ...silent } = spoken;
   const ofSilent = (least: number) => judgeImage(silent, { ...lenient, minSecureVersion: least }).refusals;
   assertEquals(ofSilent(0), []);
   assertEquals(ofSilent(1).map(({ code }) => code), ["secure-version"]);
