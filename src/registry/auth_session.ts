@@ -54,18 +54,12 @@ export class AuthSession {
 
   /** The `Authorization` value for the next request. Rejects when a token is needed and cannot be had. */
   async authorization(signal: AbortSignal): Promise<string | undefined> {
-    if (this.#way === undefined) return undefined;
-    const credential = this.#credential;
-    if (credential?.kind === "registry-token") return `Bearer ${credential.token}`;
-    if (this.#way.kind === "basic") {
-      const password = credential?.kind === "identity" ? credential.fallback : credential;
-      return password === undefined ? undefined : basicAuthorization(password);
-    }
-    if (this.#token === undefined || this.#world.clock.now() >= this.#token.renewAt) {
+    const isOld = this.#token === undefined || this.#world.clock.now() >= this.#token.renewAt;
+    if (this.#way?.kind === "bearer" && this.#credential?.kind !== "registry-token" && isOld) {
       this.#token = await this.#newToken(this.#way.question, signal);
       this.#isProven = false;
     }
-    return `Bearer ${this.#token.value}`;
+    return this.#proofAtHand();
   }
 
   /** Notes that the server took what {@linkcode authorization} gave. */
@@ -87,16 +81,32 @@ export class AuthSession {
       this.#credential = await this.#subject.credential(signal);
       this.#credentialState = "known";
     }
+    // requests run side by side: another one has renewed or dropped the proof while this one was under way
+    if (sent !== undefined && sent !== this.#proofAtHand()) return true;
     const [challenge] = supportedChallenges(challenges);
     const before = this.#way;
     if (challenge !== undefined) this.#way = this.#wayOf(challenge);
     if (sent === undefined) return this.#canAnswer();
-    const wasToken = this.#token !== undefined && sent === `Bearer ${this.#token.value}`;
-    if (wasToken && (this.#isProven || !sameQuestion(before, this.#way))) {
+    if (
+      before?.kind === "bearer" && this.#token !== undefined &&
+      (this.#isProven || !sameQuestion(before, this.#way))
+    ) {
       this.#token = undefined;
       return true;
     }
     return this.#giveUpCredential();
+  }
+
+  /** What a request sent now would show. */
+  #proofAtHand(): string | undefined {
+    if (this.#way === undefined) return undefined;
+    const credential = this.#credential;
+    if (credential?.kind === "registry-token") return `Bearer ${credential.token}`;
+    if (this.#way.kind === "bearer") {
+      return this.#token === undefined ? undefined : `Bearer ${this.#token.value}`;
+    }
+    const password = credential?.kind === "identity" ? credential.fallback : credential;
+    return password === undefined ? undefined : basicAuthorization(password);
   }
 
   #wayOf(challenge: Challenge): Way {
