@@ -42,7 +42,9 @@ export function retryDecision(
 ): RetryDecision {
   if (!(failure instanceof RegistryError) || !failure.retryable || attempt >= ATTEMPT_LIMIT) return "stop";
   const asked = failure.retryAfter === undefined ? undefined : parseRetryAfter(failure.retryAfter, now);
-  return { retryAfter: asked ?? backoffDelay(attempt, { base: BASE_DELAY, cap: DELAY_CAP, random }) };
+  // a server whose clock is behind ours names dates of the past: without our own delay all tries were spent at once
+  const own = backoffDelay(attempt, { base: BASE_DELAY, cap: DELAY_CAP, random });
+  return { retryAfter: Math.max(asked ?? 0, own) };
 }
 
 /**

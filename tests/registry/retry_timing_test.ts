@@ -64,6 +64,11 @@ Deno.test("retryDecision: backs off, obeys Retry-After, stops", () => {
   assertEquals(at(1, new RegistryError("rate-limited", "x", { retryable: true, retryAfter: "1763899200" })), {
     retryAfter: 500,
   });
+  // a date that has passed, or none to wait, does not use up the tries at once
+  for (const retryAfter of ["Mon, 23 Nov 2026 11:00:00 GMT", "0"]) {
+    const limited = new RegistryError("rate-limited", "x", { retryable: true, retryAfter });
+    assertEquals([at(1, limited), at(4, limited)], [{ retryAfter: 500 }, { retryAfter: 4000 }]);
+  }
   assertEquals(at(1, new RegistryError("not-found", "x")), "stop");
   assertEquals(at(1, new TypeError("x")), "stop");
 });
