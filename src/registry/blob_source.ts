@@ -17,6 +17,8 @@ export interface BlobPlace {
   readonly url: URL;
   /** Proof for it; a foreign place gets none. */
   readonly session: AuthSession | undefined;
+  /** Only asked in another one's stead: what it cannot give at once, that one gives. */
+  readonly isMirror?: boolean;
 }
 
 /** What {@linkcode BlobSource} needs beside the blob's name. */
@@ -169,12 +171,14 @@ export class BlobSource implements ByteSource {
     if (isRangeRefused) this.#isRangeServer = false;
     // a break costs nothing, so one byte is progress; a stall costs the idle time
     const isStall = failure instanceof RegistryError && failure.cause instanceof DeadlineError;
-    if (this.#gained >= (isStall ? LEAST_PROGRESS : 1)) this.#failuresInRow = 0;
+    const isProgress = this.#gained >= (isStall ? LEAST_PROGRESS : 1);
+    if (isProgress) this.#failuresInRow = 0;
     this.#gained = 0;
     this.#failuresInRow++;
     const isWorn = ++this.#breaks >= BREAK_LIMIT;
     const circumstances = { now: clock.now(), random: this.#world.random() };
-    const decision = isWorn
+    const isUseless = this.#options.places[this.#place]?.isMirror === true && !isProgress && !isRangeRefused;
+    const decision = isWorn || isUseless
       ? "stop"
       : isRangeRefused
       ? { retryAfter: 0 }

@@ -52,6 +52,8 @@ export class RegistryConnection implements Disposable {
   readonly #wire: Wire;
   readonly #credentials: Credentials;
   readonly #sessions = new Map<string, AuthSession>();
+  /** Mirrors that gave no answer: one wait for each is enough. */
+  readonly #deafMirrors = new Set<string>();
 
   /** Connects to nothing yet. */
   constructor(settings: RegistrySettings, world: World) {
@@ -70,13 +72,16 @@ export class RegistryConnection implements Disposable {
 
   /** All places for something of an image, with their proofs: mirrors first, the registry itself last. */
   placesOf(reference: ImageReference, urlOf: UrlOf): BlobPlace[] {
-    return sourcesOf(reference, this.#endpoints).map((source) => ({
-      url: urlOf(source),
-      session: this.#sessionFor(source),
-    }));
+    return sourcesOf(reference, this.#endpoints)
+      .filter(({ origin, mirrorOf }) => mirrorOf === undefined || !this.#deafMirrors.has(origin.origin))
+      .map((source) => ({
+        url: urlOf(source),
+        session: this.#sessionFor(source),
+        isMirror: source.mirrorOf !== undefined,
+      }));
   }
 
-  /** A small body, retried as `retry_timing.ts` says; a mirror that fails gives way to the registry itself. */
+  /** A small body, retried as `retry_timing.ts` says; a mirror that fails gives way at once to the registry itself. */
   async get<Result>(reference: ImageReference, question: SmallQuestion<Result>): Promise<Result> {
     const places = this.placesOf(reference, question.urlOf);
     for (const [index, place] of places.entries()) {
@@ -84,6 +89,7 @@ export class RegistryConnection implements Disposable {
         return question.read(await this.#getPatiently(place, question));
       } catch (failure) {
         if (!(failure instanceof RegistryError) || index === places.length - 1) throw failure;
+        if (place.isMirror && failure.code === "unreachable") this.#deafMirrors.add(place.url.origin);
         this.#world.log.warn(`${failure.message}, asking the next place`);
       }
     }
@@ -98,6 +104,8 @@ export class RegistryConnection implements Disposable {
   #getPatiently(place: BlobPlace, question: SmallQuestion<unknown>): Promise<SmallAnswer> {
     const { clock, log, random } = this.#world;
     return retry(() => this.#getOnce(place, question), (attempt, failure) => {
+      // a mirror's failure costs a request to the registry itself, which need not wait
+      if (place.isMirror) return "stop";
       const decision = retryDecision(attempt, failure, { now: clock.now(), random: random() });
       if (decision !== "stop" && failure instanceof Error) log.info(`${failure.message}, trying again`);
       return decision;

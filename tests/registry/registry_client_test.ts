@@ -68,6 +68,18 @@ Deno.test("RegistryClient: a blob that a mirror cannot finish goes on at the reg
   });
 });
 
+Deno.test("RegistryClient: a mirror that says nothing is waited for once, one that fails is not asked again", async () => {
+  await withMirror(async ({ mirror, pull }) => {
+    const deaf = mirror.fault({ match: always, action: stall() });
+    assertEquals(await pull(), "success");
+    assertEquals(mirror.requests.length, 1);
+    deaf.remove();
+    mirror.fault({ match: layerRequests, action: answer(503, { "Retry-After": "60" }) });
+    assertEquals(await pull(), "success");
+    assertEquals(mirror.requests.filter(layerRequests).length, 1);
+  });
+});
+
 Deno.test("RegistryClient: an aborted pull ends at once with the signal's reason", async () => {
   await using registry = await startRegistry();
   const name = registry.put(IMAGE, "iot/fw", "v1");
@@ -104,8 +116,9 @@ Deno.test("RegistryClient: a stalled body is noticed even after its answer has b
   await using registry = await startRegistry();
   const name = registry.put(IMAGE, "iot/fw", "v1");
   registry.fault({ match: layerRequests, action: stall(1000), times: 1 });
-  using client = openTestRegistry({ idleTimeout: 20_000 }, testWorld());
-  const timer = setInterval(collect, 20);
+  // at the tests' speed 0.6 s: the second answer must come within them while all this garbage is collected
+  using client = openTestRegistry({ idleTimeout: 60_000 }, testWorld());
+  const timer = setInterval(collect, 100);
   try {
     assertEquals((await readBlob(client, name, layerDescriptor())).length, LAYER_SIZE);
   } finally {
