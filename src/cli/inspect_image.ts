@@ -6,7 +6,6 @@ import type { ImageListing, ListedEntry } from "../registry/image_listing.ts";
 import type { ResolvedImage } from "../registry/image_resolver.ts";
 import { formatReference, type ImageReference } from "../registry/reference.ts";
 import { openRegistry, type RegistryClient } from "../registry/registry_client.ts";
-import { RegistryError } from "../registry/registry_error.ts";
 import type { InspectedFile, ListedDocument, ListedImage, SignatureFacts } from "../report/inspect_report.ts";
 import { SignatureError } from "../signature/signature_error.ts";
 import type { CommandContext } from "./command.ts";
@@ -24,8 +23,9 @@ export async function lookAtImage(
   context: CommandContext,
 ): Promise<Look> {
   using registry = openRegistry(request.registry, context.world);
-  const listing = await registry.listPlatforms(reference, context);
-  checkPin(listing, request.expectDigest);
+  // As in a job, the pin may name the document itself or one that it offers.
+  const { signal } = context;
+  const listing = await registry.listPlatforms(reference, { signal, expectDigest: request.expectDigest });
   const image = listedImage(listing);
   // From here on by digest: a tag that moves meanwhile must not mix two images in one answer.
   const pinned = { ...reference, digest: listing.digest };
@@ -89,17 +89,6 @@ async function judgeSignature(
     if (!(error instanceof SignatureError)) throw error;
     return { state: "refused", code: error.code, message: error.message };
   }
-}
-
-/** As in a job, the pin may name the document itself or one that it offers. */
-function checkPin({ reference, digest, entries }: ImageListing, pin: string | undefined): void {
-  if (pin === undefined || [digest, ...entries.map((entry) => entry.digest)].some((one) => one === pin)) {
-    return;
-  }
-  throw new RegistryError(
-    "pin-mismatch",
-    `Cannot accept '${formatReference(reference)}': it leads to ${digest}, wanted ${pin}`,
-  );
 }
 
 function listedImage(

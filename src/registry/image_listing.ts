@@ -1,5 +1,6 @@
 import type { Descriptor, Platform } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
+import { demandPin } from "./digest_pin.ts";
 import type { DocumentReader, ReadDocument } from "./document_reader.ts";
 import { artifactTypeOf, descriptorOf, type ImageResolver } from "./image_resolver.ts";
 import { isAttestation } from "./platform_choice.ts";
@@ -53,16 +54,20 @@ export interface ListingReaders {
   readonly resolver: ImageResolver;
 }
 
-/** Lists what a reference offers; rejects with `limit` for an index with too many entries to look into. */
+/**
+ * Lists what a reference offers; rejects with `limit` for an index with too many entries to look into, with
+ * `pin-mismatch` when neither the named document nor one that it offers is the expected one.
+ */
 export async function listImage(
   reference: ImageReference,
   { documents, resolver }: ListingReaders,
-  signal: AbortSignal,
+  { signal, expectDigest }: { readonly signal: AbortSignal; readonly expectDigest?: Digest | undefined },
 ): Promise<ImageListing> {
   const top = await documents.named(reference, signal);
   const { digest, mediaType, size, annotations } = descriptorOf(top);
   const listing = { reference, digest, mediaType, size, annotations };
   if (top.document.kind === "manifest") {
+    demandPin(reference, [top], expectDigest);
     const config = await resolver.configOf(reference, top.document, signal);
     const platform = config.kind === "image" ? { platform: config } : {};
     return { ...listing, entries: [entryOf({ ...descriptorOf(top), ...platform }, top)] };
@@ -77,9 +82,13 @@ export async function listImage(
     );
   }
   const entries: ListedEntry[] = [];
+  const found: [ReadDocument, ...ReadDocument[]] = [top];
   for (const child of children) {
-    entries.push(entryOf(child, await documents.pointed(reference, child, signal)));
+    const document = await documents.pointed(reference, child, signal);
+    found.push(document);
+    entries.push(entryOf(child, document));
   }
+  demandPin(reference, found, expectDigest);
   return { ...listing, entries };
 }
 

@@ -1,13 +1,13 @@
 import type { Log } from "../world.ts";
 import { type Descriptor, formatPlatform, type Platform } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
+import { demandPin } from "./digest_pin.ts";
 import type { DocumentReader, ReadDocument } from "./document_reader.ts";
 import { artifactConfig, type ImageConfig, isImageConfig, parseImageConfig } from "./image_config.ts";
 import { type FoundManifest, searchIndex } from "./image_search.ts";
 import type { Manifest } from "./manifest.ts";
 import { platformMissing, samePlatform, wrongPlatform } from "./platform_choice.ts";
 import { formatReference, type ImageReference } from "./reference.ts";
-import { RegistryError } from "./registry_error.ts";
 
 /** One image of one platform, every document of which has been verified. */
 export interface ResolvedImage {
@@ -34,7 +34,7 @@ export interface ImageWish {
   /** What it must be made for. */
   readonly platform: Platform;
   /** The digest that the named document, or the manifest chosen from it, must have. */
-  readonly expectDigest?: Digest;
+  readonly expectDigest?: Digest | undefined;
   /** Ends the work; its reason is what is rejected with. */
   readonly signal: AbortSignal;
 }
@@ -53,10 +53,10 @@ export class ImageResolver {
   /** Index, manifest, config: each verified, then judged against the wish. */
   async resolve(reference: ImageReference, wish: ImageWish): Promise<ResolvedImage> {
     const top = await this.#documents.named(reference, wish.signal);
-    const { descriptor, manifest } = top.document.kind === "index"
+    const { descriptor, manifest, bytes } = top.document.kind === "index"
       ? await this.#findInIndex(reference, top, wish)
-      : { descriptor: descriptorOf(top), manifest: top.document };
-    checkPin(reference, [top.digest, descriptor.digest], wish.expectDigest);
+      : { descriptor: descriptorOf(top), manifest: top.document, bytes: top.bytes };
+    demandPin(reference, [top, { digest: descriptor.digest, bytes }], wish.expectDigest);
     const config = await this.configOf(reference, manifest, wish.signal);
     const isIndex = top.document.kind === "index";
     this.#checkPlatform(formatReference(reference), { config, wanted: wish.platform, isIndex });
@@ -125,18 +125,4 @@ export function descriptorOf({ bytes, digest, document }: ReadDocument): Descrip
 /** What kind of artifact a manifest is; by its config's type where it does not say so (image-spec 1.0 artifacts). */
 export function artifactTypeOf({ artifactType, config }: Manifest): string | undefined {
   return artifactType ?? (isImageConfig(config) ? undefined : config.mediaType);
-}
-
-/** A pin may name the index or the manifest: either one fixes every byte of the image. */
-function checkPin(
-  reference: ImageReference,
-  found: readonly [Digest, Digest],
-  wanted: Digest | undefined,
-): void {
-  if (wanted === undefined || found.includes(wanted)) return;
-  throw new RegistryError(
-    "pin-mismatch",
-    `Cannot use '${formatReference(reference)}': it is '${found[0]}', expected '${wanted}'; ` +
-      `if the tag was moved on purpose, correct --expect-digest`,
-  );
 }

@@ -28,6 +28,8 @@ export interface FoundManifest {
   readonly descriptor: Descriptor;
   /** The manifest, verified. */
   readonly manifest: Manifest;
+  /** The same as it was sent. */
+  readonly bytes: Uint8Array;
 }
 
 /** The outcome of a search: the manifest, or the platforms that are there instead. */
@@ -111,8 +113,8 @@ async function manifestAt(
   descriptor: Descriptor,
   read: (descriptor: Descriptor) => Promise<ReadDocument>,
 ): Promise<FoundManifest> {
-  const { document } = await read(descriptor);
-  if (document.kind === "manifest") return { descriptor, manifest: document };
+  const { document, bytes } = await read(descriptor);
+  if (document.kind === "manifest") return { descriptor, manifest: document, bytes };
   throw new RegistryError(
     "invalid-document",
     `Cannot use '${descriptor.digest}': it is an index where an image was announced`,

@@ -25,10 +25,10 @@ export interface RequestOptions {
   readonly signal: AbortSignal;
 }
 
-/** What bounds {@linkcode RegistryClient.resolveImage}. */
+/** What bounds {@linkcode RegistryClient.resolveImage} and {@linkcode RegistryClient.listPlatforms}. */
 export interface ResolveOptions extends RequestOptions {
-  /** The digest that the named document, or the manifest chosen from it, must have. */
-  readonly expectDigest?: Digest;
+  /** The digest that the named document, or one that it offers, must have. */
+  readonly expectDigest?: Digest | undefined;
 }
 
 /** What bounds {@linkcode RegistryClient.openBlob}. */
@@ -85,9 +85,9 @@ export class RegistryClient implements Disposable {
   }
 
   /** What a reference offers, for people. */
-  async listPlatforms(reference: ImageReference, options: RequestOptions): Promise<ImageListing> {
+  async listPlatforms(reference: ImageReference, options: ResolveOptions): Promise<ImageListing> {
     const readers = { documents: this.#documents, resolver: this.#resolver };
-    return await listImage(reference, readers, options.signal);
+    return await listImage(reference, readers, options);
   }
 
   /** The document a reference names, as it is. */

@@ -12,7 +12,7 @@ import type { RegistryClient } from "../../src/registry/registry_client.ts";
 import { RegistryError, type RegistryErrorCode } from "../../src/registry/registry_error.ts";
 import type { RegistrySettings } from "../../src/registry/registry_settings.ts";
 import { buildArtifact } from "../builders/oci_artifact.ts";
-import { jsonContent } from "../builders/oci_content.ts";
+import { digestOf, jsonContent } from "../builders/oci_content.ts";
 import {
   buildFirmwareImage,
   buildImage,
@@ -192,11 +192,18 @@ export const CONTRACT: readonly ContractCase[] = [
       const reference = parseReference(`${target.host}/c/pin:v1`);
       await withClient(target, async (client) => {
         const { manifest } = await client.resolveImage(reference, WANTED, { signal: NEVER });
-        for (const expectDigest of [parseDigest(image.descriptor.digest), manifest.digest]) {
-          await client.resolveImage(reference, WANTED, { signal: NEVER, expectDigest });
+        // the pin's own algorithm decides, whichever one the registry names its documents by
+        const sha512 = image.manifests.map(({ bytes }) => digestOf(bytes, "sha512"));
+        assertEquals(sha512.length, OTHERS.length + 1);
+        const [, ofWanted, , ofIndex] = sha512;
+        for (const pin of [image.descriptor.digest, manifest.digest, ofIndex, ofWanted]) {
+          const pinned = { signal: NEVER, expectDigest: parseDigest(pin ?? "") };
+          await client.resolveImage(reference, WANTED, pinned);
+          await client.listPlatforms(reference, pinned);
         }
         const pinned = { signal: NEVER, expectDigest: OTHER_DIGEST };
         assertEquals(await codeOf(() => client.resolveImage(reference, WANTED, pinned)), "pin-mismatch");
+        assertEquals(await codeOf(() => client.listPlatforms(reference, pinned)), "pin-mismatch");
       });
     },
   },
