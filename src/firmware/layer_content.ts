@@ -15,6 +15,8 @@ export interface LayerContentOptions {
  * Gives `consume` the uncompressed content of a layer, which it must read to the end, and its result back only when
  * the layer has proven to be the one named: compressed by its own stream, uncompressed by its diffID.
  *
+ * A layer that is too long as it is stored is not even asked for: neither the line nor the content store is for it.
+ *
  * Throws {@linkcode FirmwareError}, what the layer's stream throws (also where its broken bytes made the decoder
  * fail first), and what `consume` throws.
  */
@@ -23,6 +25,8 @@ export async function readLayer<Result>(
   consume: (content: AsyncIterable<Uint8Array>) => Promise<Result>,
   options: LayerContentOptions,
 ): Promise<Result> {
+  // what a compressor cannot shrink it lengthens by less than a thousandth
+  if (layer.size > options.limit + options.limit / 1000) throw tooMuch(layer, options.limit);
   using reader = new LayerReader(layer, options.signal);
   const content = new CheckedContent(layer, options.limit);
   try {
@@ -55,11 +59,7 @@ class CheckedContent {
     for await (const chunk of decoded) {
       this.#size += chunk.length;
       if (this.#size > this.#limit) {
-        throw new FirmwareError(
-          "limit",
-          `Cannot read layer '${this.#layer.digest}': it holds more than ${this.#limit} bytes uncompressed; ` +
-            "raise --max-firmware-size if it is meant to",
-        );
+        throw tooMuch(this.#layer, this.#limit);
       }
       this.#hash?.update(chunk);
       yield chunk;
@@ -79,6 +79,14 @@ class CheckedContent {
         `but the image's config names '${this.#layer.diffId}'`,
     );
   }
+}
+
+function tooMuch({ digest }: LayerSource, limit: number): FirmwareError {
+  return new FirmwareError(
+    "limit",
+    `Cannot read layer '${digest}': it holds more than ${limit} bytes uncompressed; ` +
+      "raise --max-firmware-size if it is meant to",
+  );
 }
 
 /** The hash a diffID is made with (image-spec descriptor.md, "Registered algorithms"). */

@@ -1,3 +1,5 @@
+import { FirmwareError } from "./firmware_error.ts";
+
 /** First bytes of a frame (RFC 8878, 3.1.1), little-endian. */
 const FRAME_MAGIC = 0xfd2fb528;
 
@@ -7,6 +9,12 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 /** Block_Type values (RFC 8878, 3.1.1.2.2). */
 const RLE_BLOCK = 1;
 const RESERVED_BLOCK = 3;
+
+/**
+ * Frames of one stream: zstd:chunked makes one for each file, and an image has at most 100,000 of those. Each one costs a
+ * decompressor, however little is in it: a layer of empty frames would keep us for hours.
+ */
+const MAX_FRAMES = 100_000;
 
 /** Do these four or more bytes begin a Zstandard stream? */
 export function isZstd(bytes: Uint8Array): boolean {
@@ -33,7 +41,13 @@ export class ZstdFrames {
 
   /** The bytes of each frame, in order; a frame must be read to its end before the next is asked for. */
   async *frames(): AsyncGenerator<AsyncGenerator<Uint8Array>> {
-    while (await this.#fill()) {
+    for (let count = 1; await this.#fill(); count++) {
+      if (count > MAX_FRAMES) {
+        throw new FirmwareError(
+          "limit",
+          `Cannot decompress the layer: it has more than ${MAX_FRAMES} Zstandard frames, expected a firmware image`,
+        );
+      }
       const magic = await this.#take(4);
       const value = littleEndian(magic, 4);
       if (value === FRAME_MAGIC) {

@@ -130,3 +130,10 @@ Deno.test("extractFirmware: a bomb is left as soon as it passes the limit", asyn
   assertEquals((await refusal({ layers: [bomb], maxFirmwareSize: 1_000_000 })).code, "limit");
   assertEquals([bomb.opened(), bomb.finished()], [1, 0]);
 });
+
+Deno.test("extractFirmware: a layer longer than all it may hold is not asked for", async () => {
+  const layer = tarLayer([tarFile("firmware/app.bin", "x")]);
+  const huge = { ...layer, size: 2 ** 40 };
+  assertEquals((await refusal({ layers: [huge], maxFirmwareSize: 1_000_000 })).code, "limit");
+  assertEquals(layer.opened(), 0);
+});

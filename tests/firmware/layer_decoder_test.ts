@@ -123,3 +123,14 @@ Deno.test("decodeLayer: what reads only the beginning leaves nothing running", a
     assertEquals(given < 20, true, `${given} chunks taken`);
   }
 });
+
+Deno.test("decodeLayer: a layer of endlessly many empty frames is left", async () => {
+  const empty = new Uint8Array(zstdCompressSync(new Uint8Array(0)));
+  let frames = 0;
+  async function* flood(): AsyncGenerator<Uint8Array> {
+    for (; frames < 1_000_000; frames += 1000) yield concatBytes(Array.from({ length: 1000 }, () => empty));
+    await Promise.resolve();
+  }
+  const error = await assertRejects(() => Array.fromAsync(decodeLayer(flood())), FirmwareError);
+  assertEquals([error.code, frames <= 101_000], ["limit", true]);
+});
