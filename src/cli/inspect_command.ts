@@ -1,3 +1,4 @@
+import { within } from "../deadline.ts";
 import { type CheckSettings, readCheckSettings } from "../job/check_config.ts";
 import { ConfigError } from "../job/config_error.ts";
 import {
@@ -6,8 +7,9 @@ import {
   OUTPUT_OPTIONS,
   REGISTRY_OPTIONS,
   SIGNATURE_OPTIONS,
+  TIMEOUT_OPTIONS,
 } from "../job/job_options.ts";
-import { Faults, type Option, Settings } from "../job/option.ts";
+import { Faults, type Option, parseDuration, Settings } from "../job/option.ts";
 import { type PullSettings, readPullSettings, readRegistrySettings } from "../job/pull_config.ts";
 import { readSignatureFlags } from "../job/signature_config.ts";
 import { endingOf } from "../job_ending.ts";
@@ -18,7 +20,7 @@ import { inspectTable } from "../report/inspect_table.ts";
 import type { SignatureFlags } from "../signature/signature_rule.ts";
 import { visibleJson } from "../report/visible_text.ts";
 import type { Command, CommandContext } from "./command.ts";
-import { lookAtFile } from "./inspect_file.ts";
+import { type Look, lookAtFile } from "./inspect_file.ts";
 import { lookAtImage } from "./inspect_image.ts";
 import { printFailure } from "./print_failure.ts";
 import { readPassword } from "./read_password.ts";
@@ -28,6 +30,7 @@ const OPTIONS: readonly Option[] = [
   ...REGISTRY_OPTIONS,
   ...CHECK_OPTIONS,
   ...SIGNATURE_OPTIONS,
+  ...TIMEOUT_OPTIONS,
   ...OUTPUT_OPTIONS,
 ];
 
@@ -47,6 +50,8 @@ export interface InspectRequest {
   readonly check: CheckSettings;
   /** Who must have signed. */
   readonly signature: SignatureFlags;
+  /** Milliseconds for all of it. */
+  readonly timeout: number;
 }
 
 /** `flashjob inspect`: what an image or a file holds, and what flash would say of it. */
@@ -67,9 +72,12 @@ export const inspectCommand: Command = {
     const asJson = settings.text("output")?.toLowerCase() === "json";
     try {
       const request = await readRequest(settings, context);
-      const { report, fileTable } = request.subject.kind === "file"
-        ? await lookAtFile(request.subject.path, request, context)
-        : await lookAtImage(request.subject.reference, request, context);
+      const { world: { clock }, signal } = context;
+      const deadline = { clock, milliseconds: request.timeout, signal, what: "the inspection" };
+      const { report, fileTable } = await within(
+        deadline,
+        (signal) => lookAt(request, { ...context, signal }),
+      );
       context.screen.clear();
       context.print(asJson ? visibleJson(report) : inspectTable(report, fileTable).join("\n"));
       return report.code;
@@ -80,6 +88,13 @@ export const inspectCommand: Command = {
     }
   },
 };
+
+function lookAt(request: InspectRequest, context: CommandContext): Promise<Look> {
+  const { subject } = request;
+  return subject.kind === "file"
+    ? lookAtFile(subject.path, request, context)
+    : lookAtImage(subject.reference, request, context);
+}
 
 async function readRequest(settings: Settings, context: CommandContext): Promise<InspectRequest> {
   const faults = new Faults();
@@ -100,6 +115,7 @@ async function readRequest(settings: Settings, context: CommandContext): Promise
       : pull.expectDigest,
     check: readCheckSettings(settings, faults),
     signature: readSignatureFlags(settings, faults),
+    timeout: faults.collect(settings.find("timeout"), parseDuration) ?? 0,
   };
   if (subject === undefined || faults.messages.length > 0) throw new ConfigError(faults.messages);
   return { subject, ...request };

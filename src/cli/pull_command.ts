@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
+import { within } from "../deadline.ts";
 import { ConfigError } from "../job/config_error.ts";
 import { JobFailure, OUTCOMES } from "../job/job_outcome.ts";
-import { IMAGE_OPTIONS, OUTPUT_OPTIONS, REGISTRY_OPTIONS } from "../job/job_options.ts";
-import { Faults, type Option, Settings } from "../job/option.ts";
+import { IMAGE_OPTIONS, OUTPUT_OPTIONS, REGISTRY_OPTIONS, TIMEOUT_OPTIONS } from "../job/job_options.ts";
+import { Faults, type Option, parseDuration, Settings } from "../job/option.ts";
 import { type PullSettings, readPullSettings } from "../job/pull_config.ts";
 import { endingOf } from "../job_ending.ts";
 import { fetchFirmwareFile, resolveFirmwareImage } from "../pull_firmware.ts";
@@ -27,6 +28,7 @@ const OPTIONS: readonly Option[] = [
   ...IMAGE_OPTIONS,
   OUTPUT,
   ...REGISTRY_OPTIONS,
+  ...TIMEOUT_OPTIONS,
   ...OUTPUT_OPTIONS.filter((option) => option.name !== OUTPUT.name),
 ];
 
@@ -39,7 +41,10 @@ export const pullCommand: Command = {
   async run(context) {
     const asJson = settingsOf(context).list("output").some(({ value }) => value === "json");
     try {
-      return await pull(context, { ...await readRequest(context), asJson });
+      const request = { ...await readRequest(context), asJson };
+      const { world: { clock }, signal } = context;
+      const deadline = { clock, milliseconds: request.timeout, signal, what: "the pull" };
+      return await within(deadline, (signal) => pull({ ...context, signal }, request));
     } catch (error) {
       // For people the command line tells how to go on; a program that asked for JSON gets JSON.
       if (error instanceof ConfigError && !asJson) throw error;
@@ -52,6 +57,8 @@ interface PullRequest {
   readonly reference: ImageReference;
   readonly settings: PullSettings;
   readonly output: string;
+  /** Milliseconds for all of it. */
+  readonly timeout: number;
   readonly asJson: boolean;
 }
 
@@ -65,6 +72,7 @@ async function readRequest(context: CommandContext): Promise<Omit<PullRequest, "
   const password = await readPassword(settings, context);
   const reference = faults.collect({ value: context.args[0] ?? "", from: "REFERENCE" }, parseReference);
   const pull = readPullSettings(settings, { password, registry: reference?.registry, faults });
+  const timeout = faults.collect(settings.find("timeout"), parseDuration) ?? 0;
   const outputs = settings.list("output").map((setting) => setting.value);
   const [output, ...more] = outputs.filter((value) => value !== "json" && value !== "text");
   if (output === undefined) faults.add("No file is given: wanted --output FILE");
@@ -74,7 +82,7 @@ async function readRequest(context: CommandContext): Promise<Omit<PullRequest, "
   if (reference === undefined || output === undefined || faults.messages.length > 0) {
     throw new ConfigError(faults.messages);
   }
-  return { reference, settings: pull, output };
+  return { reference, settings: pull, output, timeout };
 }
 
 async function pull(context: CommandContext, request: PullRequest): Promise<number> {
@@ -121,7 +129,12 @@ async function demandPlace(output: string, directory: string, files: World["file
   if (!(await files.facts(directory))?.isDirectory) {
     throw unwritable(output, `'${directory}' is not a directory`);
   }
-  if ((await files.facts(output))?.isDirectory) throw unwritable(output, "it is a directory, wanted a file");
+  const present = await files.facts(output);
+  if (present?.isDirectory) throw unwritable(output, "it is a directory, wanted a file");
+  // the last step is a rename: it would put a file in the place of /dev/null
+  if (present !== undefined && !present.isFile) {
+    throw unwritable(output, "it is a device or a pipe, wanted a file");
+  }
 }
 
 function unwritable(output: string, found: string, cause?: unknown): JobFailure {

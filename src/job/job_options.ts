@@ -78,6 +78,11 @@ export const REGISTRY_OPTIONS: readonly Option[] = [
   ], "30s"),
 ];
 
+/** The deadline over everything a command does. */
+export const TIMEOUT_OPTIONS: readonly Option[] = [
+  value("timeout", TIME, "TIME", "the whole job", ["FLASHJOB_TIMEOUT"], "10m"),
+];
+
 /** Which image and for which device. */
 export const IMAGE_OPTIONS: readonly Option[] = [
   value("device", WHAT, "CHIP", "chip or platform name: esp32, esp32s3, esp32s3r8 ...", ["DEVICE"]),
@@ -183,7 +188,7 @@ export const JOB_OPTIONS: readonly Option[] = [
     "SKIP_IF_CURRENT",
   ]),
   toggle("allow-downgrade", PROOF, "send an older version than the device runs", ["ALLOW_DOWNGRADE"]),
-  value("timeout", TIME, "TIME", "the whole job", ["FLASHJOB_TIMEOUT"], "10m"),
+  ...TIMEOUT_OPTIONS,
   value("device-timeout", TIME, "TIME", "one HTTP answer of the device", ["DEVICE_TIMEOUT"], "10s"),
   value("ready-timeout", TIME, "TIME", "the agent listens", ["READY_TIMEOUT"], "15s"),
   value("dial-in-timeout", TIME, "TIME", "the device dials the agent (it tries for 80 s)", [

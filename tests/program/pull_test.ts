@@ -11,7 +11,7 @@ import { buildFirmwareImage } from "../builders/oci_image.ts";
 import { firstLayerOf } from "../builders/oci_spoil.ts";
 import { startLab } from "../lab/lab_world.ts";
 import { type ProgramRun, runProgram } from "../lab/program.ts";
-import { blobRequests, stall } from "../lab/registry_fault.ts";
+import { blobRequests, stall, trickle } from "../lab/registry_fault.ts";
 
 Deno.test("flashjob pull --output json: one object beside the file, with the digests of both", async () => {
   await using lab = await startLab();
@@ -93,9 +93,12 @@ Deno.test("flashjob pull: faults of its configuration are one object on stdout t
 
 Deno.test("flashjob pull: an output that cannot be is told before a registry is asked", async () => {
   await using lab = await startLab();
+  const pipe = `${lab.directory}/pipe`;
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
   const places = [
     [`${lab.directory}/absent/thermo.bin`, `'${lab.directory}/absent' is not a directory`],
     [lab.directory, "it is a directory"],
+    [pipe, "it is a device or a pipe"],
   ] as const;
   for (const [output, cause] of places) {
     const run = await pull(lab.environment, lab.reference, output);
@@ -105,6 +108,7 @@ Deno.test("flashjob pull: an output that cannot be is told before a registry is 
     assertStringIncludes(String(found["message"]), `Cannot write '${output}': ${cause}`);
   }
   assertEquals(lab.registry.requests, []);
+  assertEquals((await Deno.lstat(pipe)).isFifo, true);
 });
 
 Deno.test("flashjob pull: SIGTERM leaves nothing beside the output", async () => {
@@ -127,6 +131,21 @@ Deno.test("flashjob pull: SIGTERM leaves nothing beside the output", async () =>
   clearInterval(watch);
   assertEquals(run.code, OUTCOMES.terminated.exit, run.stderr);
   assertEquals(await Array.fromAsync(Deno.readDir(directory)), []);
+});
+
+Deno.test("flashjob pull and inspect: a registry that goes on without an end ends with the deadline", async () => {
+  await using lab = await startLab();
+  // each piece is progress enough for the idle time
+  lab.registry.fault({ match: blobRequests(), action: trickle(64, 100) });
+  const output = `${lab.directory}/out/thermo.bin`;
+  await Deno.mkdir(`${lab.directory}/out`);
+  const commands = [["pull", lab.reference, "--output", output], ["inspect", lab.reference]];
+  const runs = await Promise.all(commands.map((command) => {
+    const args = [...command, "--device", "esp32s3", "--timeout", "1s"];
+    return runProgram(args, { environment: lab.environment });
+  }));
+  for (const run of runs) assertEquals(run.code, OUTCOMES.deadline.exit, run.stderr);
+  assertEquals(await Array.fromAsync(Deno.readDir(`${lab.directory}/out`)), []);
 });
 
 async function pull(
