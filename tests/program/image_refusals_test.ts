@@ -120,6 +120,7 @@ for (const [code, { file, args = [], cause }] of Object.entries(REFUSALS)) {
     const refused = await job();
     const exit = Object.entries(REFUSAL_EXITS).find(([name]) => name === code)?.[1] ?? NaN;
     const report = assertFailed(refused, { outcome: "image-refused", code: exit, cause });
+    assertEquals(report.reason, code);
     assertStringIncludes(report.message, `[--force-image ${code} overrides this]`);
     assert("check" in report.durations);
     assertUndisturbed(lab);
