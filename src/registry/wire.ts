@@ -1,11 +1,15 @@
 import { networkFault } from "../network_fault.ts";
 import type { HttpClient, HttpInit, World } from "../world.ts";
+import { hostClass } from "./host_class.ts";
+import { namesProxy } from "./proxy_choice.ts";
 import { RegistryError, shownUrl } from "./registry_error.ts";
 import { isPassingFault } from "./retry_timing.ts";
 import { SentSecrets } from "./sent_secrets.ts";
 
 /** How TLS is spoken with registries. */
 export interface WireSettings {
+  /** Names the proxies. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** PEM file of certificates trusted beside the public ones. */
   readonly caFile?: string;
   /** A certificate shown to one registry, and to no other host. */
@@ -37,7 +41,7 @@ export class Wire implements Disposable {
   readonly secrets: SentSecrets = new SentSecrets();
   readonly #settings: WireSettings;
   readonly #world: World;
-  readonly #clients = new Map<"plain" | "identified", HttpClient>();
+  readonly #clients = new Map<"plain" | "identified" | "direct", HttpClient>();
 
   /** Opens nothing yet. */
   constructor(settings: WireSettings, world: World) {
@@ -73,7 +77,7 @@ export class Wire implements Disposable {
   async #clientFor(url: URL): Promise<HttpClient> {
     const { clientIdentity, caFile } = this.#settings;
     const isIdentified = clientIdentity !== undefined && url.origin === originOf(clientIdentity.registry);
-    const kind = isIdentified ? "identified" : "plain";
+    const kind = this.#isInTheClear(url) ? "direct" : isIdentified ? "identified" : "plain";
     const known = this.#clients.get(kind);
     if (known !== undefined) return known;
     const caCertificates = caFile === undefined ? undefined : [await this.#readPem(caFile)];
@@ -84,12 +88,21 @@ export class Wire implements Disposable {
       }
       : undefined;
     const client = this.#clients.get(kind) ?? this.#world.openHttp({
-      proxy: "environment",
+      proxy: kind === "direct" ? "direct" : "environment",
       ...(caCertificates ? { caCertificates } : {}),
       ...(identity ? { clientIdentity: identity } : {}),
     });
     this.#clients.set(kind, client);
     return client;
+  }
+
+  /**
+   * Loopback needs no TLS because nobody else hears it, and a proxy would; the runtime sends it there, too, unless
+   * NO_PROXY names it.
+   */
+  #isInTheClear(url: URL): boolean {
+    return url.protocol === "http:" && hostClass(url.hostname) === "loopback" &&
+      namesProxy(this.#settings.environment);
   }
 
   async #readPem(path: string): Promise<string> {

@@ -13,7 +13,7 @@ const ROBOT: Credential = { kind: "password", username: "robot", password: "pass
 Deno.test("AuthSession: a late refusal of a token that has been renewed meanwhile does not cost the credentials", async () => {
   await using server = await startTokenServer({ users: { robot: "pass word" } });
   const world = testWorld();
-  using wire = new Wire({}, world);
+  using wire = new Wire({ environment: {} }, world);
   const subject = {
     origin: new URL(server.origin),
     repository: "iot/fw",
@@ -39,7 +39,7 @@ Deno.test("AuthSession: a late refusal of a token that has been renewed meanwhil
 
 Deno.test("AuthSession: of two requests whose password is refused, both go on without it", async () => {
   const world = testWorld();
-  using wire = new Wire({}, world);
+  using wire = new Wire({ environment: {} }, world);
   const subject = {
     origin: new URL("http://127.0.0.1"),
     repository: "iot/fw",

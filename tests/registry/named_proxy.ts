@@ -9,20 +9,24 @@
 export interface NamedProxy extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
+  /** What it was asked for: hosts without port, in order. */
+  readonly asked: readonly string[];
 }
 
 /** `names`: a host without port, to the `127.0.0.1:PORT` behind it; looked up for each connection. */
 export function startNamedProxy(names: Readonly<Record<string, string>>): NamedProxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.TcpConn>();
+  const asked: string[] = [];
   const tasks = new Set<Promise<void>>();
   const serving = (async () => {
     for await (const client of listener) {
-      const task = serve(client, names, open).finally(() => tasks.delete(task));
+      const task = serve(client, { names, open, asked }).finally(() => tasks.delete(task));
       tasks.add(task);
     }
   })();
   return {
+    asked,
     url: `http://127.0.0.1:${listener.addr.port}`,
     async [Symbol.asyncDispose](): Promise<void> {
       listener.close();
@@ -34,13 +38,17 @@ export function startNamedProxy(names: Readonly<Record<string, string>>): NamedP
 
 async function serve(
   client: Deno.TcpConn,
-  names: Readonly<Record<string, string>>,
-  open: Set<Deno.TcpConn>,
+  { names, open, asked }: {
+    readonly names: Readonly<Record<string, string>>;
+    readonly open: Set<Deno.TcpConn>;
+    readonly asked: string[];
+  },
 ): Promise<void> {
   open.add(client);
   const head = await readHead(client);
   const [method = "", target = ""] = new TextDecoder().decode(head).split(" ");
   const host = method === "CONNECT" ? target.replace(/:\d+$/, "") : URL.parse(target)?.hostname ?? "";
+  asked.push(host);
   const [hostname, port] = names[host]?.split(":") ?? [];
   if (hostname === undefined) return close(client);
   const server = await Deno.connect({ hostname, port: Number(port) });
