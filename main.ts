@@ -6,6 +6,9 @@ import { denoWorld } from "./src/deno_world.ts";
 /** Most that standard input may hold: a password or a token. */
 const MAX_INPUT_BYTES = 65_536;
 
+/** As in the compiled program: a crowd at the agent's port leaves much garbage, which a small nursery gives back soon. */
+const SMALL_NURSERY = "--v8-flags=--max-semi-space-size=1";
+
 if (import.meta.main) {
   const output = new DenoOutput(Deno.stdout);
   const errors = new DenoOutput(Deno.stderr);
@@ -35,7 +38,9 @@ function thisProcess(output: DenoOutput, errors: DenoOutput): Process {
     self: {
       path: Deno.execPath(),
       // The agent needs what this program needs; the kernel's socket table opens only to a Deno that may do everything.
-      args: Deno.build.standalone ? [] : ["run", "--quiet", "--no-prompt", "--allow-all", Deno.mainModule],
+      args: Deno.build.standalone
+        ? []
+        : ["run", "--quiet", "--no-prompt", "--allow-all", SMALL_NURSERY, Deno.mainModule],
     },
     openWorld: denoWorld,
   };
