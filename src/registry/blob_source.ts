@@ -29,11 +29,13 @@ export interface BlobOptions {
   readonly exchange: Exchange;
   /** Milliseconds without progress after which a connection counts as broken. */
   readonly idleTimeout: number;
+  /** Told of a place that is left for the next one, and why. */
+  readonly onLeft?: (place: BlobPlace, failure: unknown) => void;
   /** Ends the reading; its reason is what is rejected with. */
   readonly signal: AbortSignal;
 }
 
-/** Breaks of one blob in all: 256 MiB with a break every 4 MiB. Without it one byte per connection would go on for ever. */
+/** Breaks of one blob at one place: 256 MiB with one every 4 MiB. Without it a byte a connection would go on for ever. */
 const BREAK_LIMIT = 64;
 
 interface Body {
@@ -177,7 +179,8 @@ export class BlobSource implements ByteSource {
     this.#failuresInRow++;
     const isWorn = ++this.#breaks >= BREAK_LIMIT;
     const circumstances = { now: clock.now(), random: this.#world.random() };
-    const isUseless = this.#options.places[this.#place]?.isMirror === true && !isProgress && !isRangeRefused;
+    const place = this.#options.places[this.#place];
+    const isUseless = place?.isMirror === true && !isProgress && !isRangeRefused;
     const decision = isWorn || isUseless
       ? "stop"
       : isRangeRefused
@@ -188,11 +191,12 @@ export class BlobSource implements ByteSource {
       log.info(`${words}, trying again (${this.#failuresInRow} of ${ATTEMPT_LIMIT - 1})`);
       return await clock.sleep(decision.retryAfter, this.#options.signal);
     }
-    if (isWorn || this.#place + 1 >= this.#options.places.length) throw failure;
+    if (place === undefined || this.#place + 1 >= this.#options.places.length) throw failure;
     log.warn(`${words}, asking the next place`);
+    this.#options.onLeft?.(place, failure);
     this.#place++;
     this.#isRangeServer = true;
-    this.#failuresInRow = 0;
+    this.#failuresInRow = this.#breaks = 0;
   }
 
   async #drop(): Promise<void> {

@@ -140,8 +140,13 @@ export class RegistryClient implements Disposable {
     const held = this.#connection.placesOf(reference, (source) => blobUrl(source, descriptor.digest));
     const foreign = held.slice(-1).flatMap(({ url }) => foreignUrls(descriptor, url));
     const places = [...held, ...foreign.map((url) => ({ url, session: undefined }))];
-    const { signal } = options;
-    const pulled = new BlobSource(descriptor, { places, exchange, idleTimeout, signal }, this.#world);
+    const pulled = new BlobSource(descriptor, {
+      places,
+      exchange,
+      idleTimeout,
+      onLeft: (place, failure) => this.#connection.left(place, failure),
+      signal: options.signal,
+    }, this.#world);
     const verified = verifiedSource(pulled, descriptor, options);
     return this.#store?.keeping(verified, descriptor.digest) ?? verified;
   }

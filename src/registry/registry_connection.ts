@@ -89,11 +89,18 @@ export class RegistryConnection implements Disposable {
         return question.read(await this.#getPatiently(place, question));
       } catch (failure) {
         if (!(failure instanceof RegistryError) || index === places.length - 1) throw failure;
-        if (place.isMirror && failure.code === "unreachable") this.#deafMirrors.add(place.url.origin);
+        this.left(place, failure);
         this.#world.log.warn(`${failure.message}, asking the next place`);
       }
     }
     throw new RegistryError("not-found", `Cannot reach '${reference.registry}': no place has it`);
+  }
+
+  /** Notes why a place was left for the next one. */
+  left({ url, isMirror }: BlobPlace, failure: unknown): void {
+    if (isMirror && failure instanceof RegistryError && failure.code === "unreachable") {
+      this.#deafMirrors.add(url.origin);
+    }
   }
 
   /** Ends all connections. */

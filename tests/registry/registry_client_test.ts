@@ -3,11 +3,14 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { parseReference } from "../../src/registry/reference.ts";
 import { RegistryError } from "../../src/registry/registry_error.ts";
+import type { RegistrySettings } from "../../src/registry/registry_settings.ts";
+import type { OciImage } from "../builders/oci_image.ts";
+import { buildLayer } from "../builders/oci_layer.ts";
 import { firstLayerOf } from "../builders/oci_spoil.ts";
 import { type LabRegistry, startRegistry } from "../lab/registry.ts";
 import { answer, corrupt, drop, setHeaders, stall, trickle } from "../lab/registry_fault.ts";
 import { buildArtifact } from "../builders/oci_artifact.ts";
-import { IMAGE, LAYER_SIZE, layerRequests, ROBOT } from "./attack_bench.ts";
+import { IMAGE, imageWith, LAYER_SIZE, layerRequests, ROBOT } from "./attack_bench.ts";
 import { codeOf, NEVER, openTestRegistry, pullAll, readBlob, testWorld, WANTED } from "./registry_rig.ts";
 
 const LAYER = firstLayerOf(IMAGE, WANTED.architecture);
@@ -16,16 +19,17 @@ const always = (): boolean => true;
 /** A registry behind a mirror, both with the image; the mirror is a proxy project as Harbor has them. */
 async function withMirror(
   use: (both: { origin: LabRegistry; mirror: LabRegistry; pull: () => Promise<string> }) => Promise<void>,
+  { image = IMAGE, ...settings }: Partial<RegistrySettings> & { readonly image?: OciImage } = {},
 ): Promise<void> {
   await using origin = await startRegistry({
     auth: { kind: "basic", user: ROBOT.username, password: ROBOT.password },
   });
   await using mirror = await startRegistry();
-  const name = origin.put(IMAGE, "iot/fw", "v1");
-  mirror.put(IMAGE, "proxy/iot/fw", "v1");
+  const name = origin.put(image, "iot/fw", "v1");
+  mirror.put(image, "proxy/iot/fw", "v1");
   const mirrors = [{ registry: origin.host, mirror: `${mirror.host}/proxy` }];
   const pull = async () => {
-    using client = openTestRegistry({ mirrors, credentials: ROBOT }, testWorld());
+    using client = openTestRegistry({ mirrors, credentials: ROBOT, ...settings }, testWorld());
     return await codeOf(() => pullAll(client, name));
   };
   await use({ origin, mirror, pull });
@@ -78,6 +82,26 @@ Deno.test("RegistryClient: a mirror that says nothing is waited for once, one th
     assertEquals(await pull(), "success");
     assertEquals(mirror.requests.filter(layerRequests).length, 1);
   });
+});
+
+Deno.test("RegistryClient: a blob that a mirror breaks off for ever goes on at the registry", async () => {
+  await withMirror(async ({ origin, mirror, pull }) => {
+    mirror.fault({ match: layerRequests, action: drop(1) });
+    assertEquals(await pull(), "success");
+    assertEquals(origin.requests.filter(layerRequests).at(-1)?.headers.get("range"), "bytes=64-");
+  });
+});
+
+Deno.test("RegistryClient: a mirror that falls silent with the first layer is not asked for the second", async () => {
+  const layers = [1, 2].map((fill) => buildLayer(new Uint8Array(9000).fill(fill), { format: "oci" }));
+  const isLayer = ({ path }: { readonly path: string }): boolean =>
+    layers.some(({ descriptor }) => path.endsWith(descriptor.digest));
+  await withMirror(async ({ origin, mirror, pull }) => {
+    mirror.fault({ match: isLayer, action: stall() });
+    assertEquals(await pull(), "success");
+    assertEquals(mirror.requests.filter(isLayer).length, 1);
+    assertEquals(origin.requests.filter(isLayer).length >= 2, true);
+  }, { image: imageWith({ layers }), idleTimeout: 40_000 });
 });
 
 Deno.test("RegistryClient: an aborted pull ends at once with the signal's reason", async () => {
