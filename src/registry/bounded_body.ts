@@ -1,24 +1,39 @@
 import { RegistryError, shownUrl } from "./registry_error.ts";
+import { unreachable } from "./wire.ts";
+
+/** What bounds {@linkcode readBody}. */
+export interface BodyBounds {
+  /** Bytes. */
+  readonly limit: number;
+  /** Whose answer it is, for errors. */
+  readonly url: URL;
+  /** The one the request was sent with. */
+  readonly signal: AbortSignal;
+}
 
 /**
  * Reads a whole body into memory, which must not hold more than `limit` bytes. What the server says about the
  * length is not believed, for no memory is taken in advance.
  *
- * Rejects with `limit`, or with the body's own failure.
+ * Rejects with `limit`, with `unreachable` when the body breaks off, or with the signal's reason.
  */
 export async function readBody(
   response: Response,
-  limit: number,
-  url: URL,
+  { limit, url, signal }: BodyBounds,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > limit) {
-      throw new RegistryError("limit", `Cannot read '${shownUrl(url)}': it holds more than ${limit} bytes`);
+  try {
+    for await (const chunk of response.body ?? []) {
+      length += chunk.length;
+      if (length > limit) {
+        throw new RegistryError("limit", `Cannot read '${shownUrl(url)}': it holds more than ${limit} bytes`);
+      }
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
+  } catch (failure) {
+    signal.throwIfAborted();
+    throw failure instanceof RegistryError ? failure : unreachable(url, failure);
   }
   const whole = new Uint8Array(length);
   let position = 0;

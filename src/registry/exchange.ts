@@ -64,7 +64,7 @@ export class Exchange {
         session?.accepted();
         return response;
       }
-      const answer = await failedAnswer(response, url);
+      const answer = await failedAnswer(response, url, signal);
       if (session === undefined || refusals >= REFUSAL_LIMIT || !isRefusal(answer, authorization)) {
         throw failureOf(answer, this.#wire.secrets);
       }
@@ -105,10 +105,10 @@ function refusalOf({ status, message }: RegistryError, session: AuthSession): Re
   );
 }
 
-async function failedAnswer(response: Response, url: URL): Promise<FailedAnswer> {
+async function failedAnswer(response: Response, url: URL, signal: AbortSignal): Promise<FailedAnswer> {
   let body = "";
   try {
-    body = new TextDecoder().decode(await readBody(response, ERROR_BODY_LIMIT, url));
+    body = new TextDecoder().decode(await readBody(response, { limit: ERROR_BODY_LIMIT, url, signal }));
   } catch {
     // the status says enough: an endless or broken page about it is not worth another failure
     await discard(response);

@@ -130,14 +130,13 @@ export class RegistryConnection implements Disposable {
           signal,
           ...(question.headers ? { headers: question.headers } : {}),
         });
-        return { bytes: await readBody(response, question.limit, url), headers: response.headers, url };
+        const bytes = await readBody(response, { limit: question.limit, url, signal });
+        return { bytes, headers: response.headers, url };
       });
     } catch (error) {
       if (error instanceof DeadlineError) {
         throw unreachable(url, error, `the server did not answer within ${milliseconds} ms`);
       }
-      // the exchange names its own failures: what is left is a body that broke off
-      if (error instanceof TypeError) throw unreachable(url, error);
       throw error;
     }
   }

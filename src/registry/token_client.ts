@@ -40,7 +40,7 @@ export async function fetchToken(
       signal,
     });
     if (!NO_POST.includes(response.status)) {
-      return await readToken(response, question.server, { wire, world });
+      return await readToken(response, question.server, { wire, world, signal });
     }
     await discard(response);
   }
@@ -49,7 +49,7 @@ export async function fetchToken(
     wire,
     signal,
   });
-  return await readToken(response, question.server, { wire, world });
+  return await readToken(response, question.server, { wire, world, signal });
 }
 
 async function getToken(
@@ -80,10 +80,11 @@ async function getToken(
 async function readToken(
   response: Response,
   server: URL,
-  { wire, world }: { readonly wire: Wire; readonly world: World },
+  { wire, world, signal }: { readonly wire: Wire; readonly world: World; readonly signal: AbortSignal },
 ): Promise<BearerToken> {
   const isGiven = response.status === 200;
-  const bytes = await readBody(response, isGiven ? TOKEN_ANSWER_LIMIT : ERROR_BODY_LIMIT, server);
+  const limit = isGiven ? TOKEN_ANSWER_LIMIT : ERROR_BODY_LIMIT;
+  const bytes = await readBody(response, { limit, url: server, signal });
   const text = new TextDecoder().decode(bytes);
   if (isGiven) return parseTokenAnswer(text, server, world.clock.now());
   const { status, headers } = response;

@@ -1,5 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
-import { answer, hugeBody, redirect, setHeaders, stall } from "../lab/registry_fault.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { answer, drop, hugeBody, redirect, setHeaders, stall } from "../lab/registry_fault.ts";
 import type { RegistryOptions } from "../lab/registry.ts";
 import type { TokenIssuerOptions } from "../lab/registry_token_issuer.ts";
 import {
@@ -42,6 +42,24 @@ testAttacks([
       }, { times: 1 }),
     expected: "success",
     check: ({ registry }) => assertEquals(registry.issuer?.issued.length, 2),
+  },
+  {
+    name: "a renewed token that is cut in its middle is asked for again, by the right name",
+    registry: tokens(),
+    settings: CREDENTIALS,
+    arrange({ fault, registry }) {
+      fault(configRequests, (reply) => {
+        registry.issuer?.revoke();
+        return reply;
+      }, { times: 1 });
+      registry.tokenServer?.fault({ match: always, action: drop(20), skip: 1, times: 1 });
+    },
+    expected: "success",
+    check({ registry, world }) {
+      const retried = world.lines.filter(({ message }) => message.includes("trying again"));
+      assertEquals(retried.length, 1);
+      assertStringIncludes(retried[0]?.message ?? "", `'${registry.tokenServer?.realm}'`);
+    },
   },
   {
     name: "a token that ends during the pull is renewed before it is refused",
