@@ -48,28 +48,6 @@ export function networkFault(error: unknown): NetworkFault {
   return code ?? SIGNS.find(([sign]) => sign.test(wordsOf(chain)))?.[1] ?? "unknown";
 }
 
-/** Codes that come before a connection stands; a time-out may come later too. */
-const BEFORE_SENDING: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "EHOSTDOWN",
-  "ENETUNREACH",
-]);
-
-/** True when the request cannot have reached the peer, so that sending it again cannot do anything twice. */
-export function wasNeverSent(error: unknown): boolean {
-  const chain = chainOf(error);
-  return chain.some((link) => BEFORE_SENDING.has(codeOf(link)) && !isLater(link)) ||
-    /client error \(connect\)|are blocked|requires net access|notcapable/i.test(wordsOf(chain));
-}
-
-/** A router may call a host unreachable in the middle of an exchange, too. */
-function isLater(error: Error): boolean {
-  return "syscall" in error && (error.syscall === "read" || error.syscall === "write");
-}
-
 /** An error and its causes, four deep. */
 function chainOf(error: unknown): Error[] {
   const chain: Error[] = [];

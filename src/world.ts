@@ -79,6 +79,8 @@ export interface HttpInit {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as UTF-8 with its length. */
   readonly body?: string;
+  /** Told as soon as the connection stands, before anything is sent; only an exchange without a proxy can tell. */
+  readonly onConnect?: () => void;
   /** Ends the exchange, the body's reading included. */
   readonly signal: AbortSignal;
 }

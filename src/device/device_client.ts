@@ -1,6 +1,6 @@
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { DeadlineError, within } from "../deadline.ts";
-import { networkFault, wasNeverSent } from "../network_fault.ts";
+import { networkFault } from "../network_fault.ts";
 import type { Clock, HttpClient } from "../world.ts";
 import { type DeviceAddress, formatDeviceAddress } from "./device_address.ts";
 import { DeviceError } from "./device_error.ts";
@@ -95,12 +95,16 @@ export class DeviceClient {
    */
   async requestUpdate(agentIp: string, signal: AbortSignal): Promise<UpdateReply> {
     const where = formatDeviceAddress(this.#address);
+    const { url, init } = updateRequest(this.#address, agentIp);
+    let isConnected = false;
+    const request = { url, init: { ...init, onConnect: () => void (isConnected = true) } };
     let reply: { readonly status: number; readonly body: Uint8Array };
     try {
-      reply = await this.#exchange(updateRequest(this.#address, agentIp), MAX_REPLY_BYTES, signal);
+      reply = await this.#exchange(request, MAX_REPLY_BYTES, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (wasNeverSent(error)) {
+      // A device that is switched off often leaves no other trace than that no connection ever stood.
+      if (!isConnected) {
         throw new DeviceError(
           "unreachable",
           `Cannot ask '${where}' to update: ${faultText(error)}, wanted an answer to POST /update`,

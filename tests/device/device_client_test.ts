@@ -7,6 +7,7 @@ import { DirectHttp } from "../../src/direct_http.ts";
 import { startDevice } from "../lab/device.ts";
 import type { DeviceBehaviour } from "../lab/device_behaviour.ts";
 import { freePort } from "../lab/lab_world.ts";
+import { startBlackHole } from "./black_hole.ts";
 import { RawServer } from "./raw_server.ts";
 
 const NEVER = new AbortController().signal;
@@ -161,6 +162,16 @@ Deno.test("DeviceClient.requestUpdate: a refused connection is known not to have
   );
   assertEquals(error.code, "unreachable");
   assertStringIncludes(error.message, "connection refused");
+});
+
+Deno.test("DeviceClient.requestUpdate: where no connection ever stood nothing can have arrived", async () => {
+  await using hole = await startBlackHole();
+  const error = await assertRejects(
+    () => client(hole.endpoint, 300).requestUpdate("127.0.0.1", NEVER),
+    DeviceError,
+  );
+  assertEquals(error.code, "unreachable");
+  assertStringIncludes(error.message, "no answer in time");
 });
 
 Deno.test("DeviceClient.requestUpdate: what a device answers cannot act in a message", async () => {
