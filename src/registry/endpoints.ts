@@ -29,6 +29,8 @@ export interface EndpointSettings {
   readonly plainHttp: readonly string[];
   /** Places asked before the registry itself. */
   readonly mirrors: readonly Mirror[];
+  /** Registries spoken to with TLS wherever they are, as in references. */
+  readonly tls?: ReadonlySet<string>;
 }
 
 /** All places for an image, in the order in which they are asked: mirrors first, the registry itself last. */
@@ -37,7 +39,7 @@ export function sourcesOf(reference: ImageReference, settings: EndpointSettings)
   return [
     ...mirrors.map(({ mirror }) => mirrorSource(reference, mirror, settings)),
     {
-      origin: originOf(reference.registry, settings),
+      origin: originOf(reference.registry, settings, settings.tls?.has(reference.registry)),
       registry: reference.registry,
       repository: reference.repository,
     },
@@ -53,7 +55,7 @@ function mirrorSource(reference: ImageReference, mirror: string, settings: Endpo
     );
   }
   return {
-    origin: originOf(canonical(host), settings),
+    origin: originOf(canonical(host), settings, /^https:/i.test(mirror)),
     registry: canonical(host),
     repository: [...prefix, reference.repository].join("/"),
     mirrorOf: reference.registry,
@@ -65,15 +67,15 @@ function canonical(registry: string): string {
   return host === "index.docker.io" || host === "registry-1.docker.io" ? "docker.io" : host;
 }
 
-function originOf(registry: string, settings: EndpointSettings): URL {
+function originOf(registry: string, settings: EndpointSettings, isTls = false): URL {
   // Docker Hub's API does not live at its name
   const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
   if (!URL.canParse(`https://${host}/`)) {
     throw new RegistryError("bad-reference", `Cannot reach registry '${host}': wanted HOST[:PORT]`);
   }
   const { hostname } = new URL(`https://${host}/`);
-  const isPlain = hostClass(hostname) === "loopback" ||
-    settings.plainHttp.some((entry) => entry.toLowerCase() === host || entry.toLowerCase() === hostname);
+  const isPlain = !isTls && (hostClass(hostname) === "loopback" ||
+    settings.plainHttp.some((entry) => entry.toLowerCase() === host || entry.toLowerCase() === hostname));
   return new URL(`${isPlain ? "http" : "https"}://${host}/`);
 }
 

@@ -11,6 +11,8 @@ export interface ImageReference {
   readonly tag?: string;
   /** Digest of the manifest or index. */
   readonly digest?: Digest;
+  /** Written in front: the registry speaks TLS, even where its place would let us do without. */
+  readonly scheme?: "https";
 }
 
 // The grammar is that of distribution/reference:
@@ -93,10 +95,11 @@ export function parseReference(text: string): ImageReference {
     repository,
     ...(tag !== undefined ? { tag } : digest === undefined ? { tag: "latest" } : {}),
     ...(digest !== undefined ? { digest } : {}),
+    ...(/^https:/i.test(text) ? { scheme: "https" } : {}),
   };
 }
 
-/** The full text of a reference, as {@linkcode parseReference} reads it. */
+/** The full text of a reference, as {@linkcode parseReference} reads it, without a scheme. */
 export function formatReference(reference: ImageReference): string {
   const { registry, repository, tag, digest } = reference;
   return `${registry}/${repository}${tag === undefined ? "" : `:${tag}`}${

@@ -48,6 +48,8 @@ export class RegistryConnection implements Disposable {
   readonly exchange: Exchange;
   readonly #settings: RegistrySettings;
   readonly #endpoints: EndpointSettings;
+  /** Once a reference has said that its registry speaks TLS, none makes us speak to it without. */
+  readonly #tlsRegistries = new Set<string>();
   readonly #world: World;
   readonly #wire: Wire;
   readonly #credentials: Credentials;
@@ -58,7 +60,7 @@ export class RegistryConnection implements Disposable {
   /** Connects to nothing yet. */
   constructor(settings: RegistrySettings, world: World) {
     this.#settings = settings;
-    this.#endpoints = { plainHttp: settings.plainHttp, mirrors: settings.mirrors };
+    this.#endpoints = { plainHttp: settings.plainHttp, mirrors: settings.mirrors, tls: this.#tlsRegistries };
     this.#world = world;
     this.#wire = new Wire(settings, world);
     this.#credentials = openCredentials(settings, world);
@@ -72,6 +74,7 @@ export class RegistryConnection implements Disposable {
 
   /** All places for something of an image, with their proofs: mirrors first, the registry itself last. */
   placesOf(reference: ImageReference, urlOf: UrlOf): BlobPlace[] {
+    if (reference.scheme === "https") this.#tlsRegistries.add(reference.registry);
     return sourcesOf(reference, this.#endpoints)
       .filter(({ origin, mirrorOf }) => mirrorOf === undefined || !this.#deafMirrors.has(origin.origin))
       .map((source) => ({

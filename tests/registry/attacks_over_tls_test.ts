@@ -9,7 +9,7 @@ import { type BlobHost, startBlobHost } from "../lab/registry_blob_host.ts";
 import { answer, redirect } from "../lab/registry_fault.ts";
 import { imageWith, layerRequests, ROBOT } from "./attack_bench.ts";
 import { type NamedWorld, namedWorld } from "./named_world.ts";
-import { codeOf, NEVER, openTestRegistry, pullAll, WANTED } from "./registry_rig.ts";
+import { codeOf, NEVER, openTestRegistry, pullAll, testWorld, WANTED } from "./registry_rig.ts";
 
 const HOSTS = ["registry.example", "cdn.example"];
 const IMAGE = imageWith({});
@@ -102,6 +102,26 @@ Deno.test("RegistryClient: a public registry without TLS is never spoken to in t
     assertEquals(registry.requests.length, 0);
     assertEquals(await pull({ plainHttp: ["registry.example"] }), "success");
   });
+});
+
+Deno.test("RegistryClient: a registry or mirror on loopback is spoken to over TLS where 'https://' says so", async () => {
+  const pair = await serverPair({ issued: true, commonName: "localhost", alternativeNames: ["localhost"] });
+  await using registry = await startRegistry({ tls: { certificate: pair.certificate, key: pair.key } });
+  registry.put(IMAGE, "iot/fw", "v1");
+  const host = registry.host.replace("127.0.0.1", "localhost");
+  const caFile = await Deno.makeTempFile({ suffix: ".pem" });
+  try {
+    await Deno.writeTextFile(caFile, pair.pinned);
+    using client = openTestRegistry({ caFile, plainHttp: [host] }, testWorld());
+    assertEquals(await codeOf(() => pullAll(client, `https://${host}/iot/fw:v1`)), "success");
+    // nothing of the same run speaks to it in the clear: signatures are asked for by references made of parts
+    assertEquals(await codeOf(() => pullAll(client, `${host}/iot/fw@${IMAGE.descriptor.digest}`)), "success");
+    const mirrors = [{ registry: "registry.example", mirror: `https://${host}` }];
+    using mirrored = openTestRegistry({ caFile, mirrors }, testWorld());
+    assertEquals(await codeOf(() => pullAll(mirrored, "registry.example/iot/fw:v1")), "success");
+  } finally {
+    await Deno.remove(caFile);
+  }
 });
 
 Deno.test("RegistryClient: the client certificate is shown to its registry", async () => {
