@@ -1,5 +1,5 @@
 import type { World } from "../world.ts";
-import { BlobSource } from "./blob_source.ts";
+import { type BlobPlace, BlobSource } from "./blob_source.ts";
 import { type ByteSource, sourceOfBytes, streamOf } from "./byte_source.ts";
 import { ContentStore } from "./content_store.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
@@ -7,6 +7,7 @@ import type { Digest } from "./digest.ts";
 import { DocumentReader, inlineContent } from "./document_reader.ts";
 import { blobUrl } from "./endpoints.ts";
 import { foreignUrls } from "./foreign_layer.ts";
+import { heldSource } from "./held_source.ts";
 import { type ImageListing, listImage } from "./image_listing.ts";
 import { ImageResolver, type ResolvedImage } from "./image_resolver.ts";
 import { DOCUMENT_LIMIT } from "./manifest.ts";
@@ -114,11 +115,16 @@ export class RegistryClient implements Disposable {
     descriptor: Descriptor,
     options: BlobRequestOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const over = new AbortController();
+    const bounds = { ...options, signal: AbortSignal.any([options.signal, over.signal]) };
     let opened: Promise<ByteSource> | undefined;
     return streamOf({
-      read: async () => await (await (opened ??= this.#blobSource(reference, descriptor, options))).read(),
-      // what could not be opened has nothing to close
-      close: async () => await (await opened?.catch(() => undefined))?.close(),
+      read: async () => await (await (opened ??= this.#blobSource(reference, descriptor, bounds))).read(),
+      close: async () => {
+        over.abort();
+        // what could not be opened has nothing to close
+        await (await opened?.catch(() => undefined))?.close();
+      },
     });
   }
 
@@ -136,10 +142,40 @@ export class RegistryClient implements Disposable {
     if (inline !== undefined) return verifiedSource(sourceOfBytes(inline), descriptor, options);
     const stored = await this.#store?.open(descriptor, options);
     if (stored !== undefined) return stored;
-    const { exchange, idleTimeout } = this.#connection;
+    const held = await this.#fromMirrors(reference, descriptor, options);
+    if (held !== undefined) return held;
+    const places = this.#placesOf(reference, descriptor).filter(({ isMirror }) => !isMirror);
+    const verified = this.#pulled(places, descriptor, options);
+    return this.#store?.keeping(verified, descriptor.digest) ?? verified;
+  }
+
+  /** A mirror is another's word: its bytes are held until they are verified, for the registry can give better ones. */
+  async #fromMirrors(
+    reference: ImageReference,
+    descriptor: Descriptor,
+    options: BlobRequestOptions,
+  ): Promise<ByteSource | undefined> {
+    const places = this.#placesOf(reference, descriptor);
+    if (!places.some(({ isMirror }) => isMirror)) return undefined;
+    try {
+      const pulled = this.#pulled(places, descriptor, options);
+      return await heldSource(pulled, descriptor, { store: this.#store, world: this.#world });
+    } catch (failure) {
+      if (!(failure instanceof RegistryError) || failure.code !== "content-mismatch") throw failure;
+      this.#world.log.warn(`${failure.message}, asking the registry itself`);
+      for (const place of places) this.#connection.left(place, failure);
+      return undefined;
+    }
+  }
+
+  #placesOf(reference: ImageReference, descriptor: Descriptor): BlobPlace[] {
     const held = this.#connection.placesOf(reference, (source) => blobUrl(source, descriptor.digest));
     const foreign = held.slice(-1).flatMap(({ url }) => foreignUrls(descriptor, url));
-    const places = [...held, ...foreign.map((url) => ({ url, session: undefined }))];
+    return [...held, ...foreign.map((url) => ({ url, session: undefined }))];
+  }
+
+  #pulled(places: readonly BlobPlace[], descriptor: Descriptor, options: BlobRequestOptions): ByteSource {
+    const { exchange, idleTimeout } = this.#connection;
     const pulled = new BlobSource(descriptor, {
       places,
       exchange,
@@ -147,7 +183,6 @@ export class RegistryClient implements Disposable {
       onLeft: (place, failure) => this.#connection.left(place, failure),
       signal: options.signal,
     }, this.#world);
-    const verified = verifiedSource(pulled, descriptor, options);
-    return this.#store?.keeping(verified, descriptor.digest) ?? verified;
+    return verifiedSource(pulled, descriptor, options);
   }
 }

@@ -54,8 +54,8 @@ export class RegistryConnection implements Disposable {
   readonly #wire: Wire;
   readonly #credentials: Credentials;
   readonly #sessions = new Map<string, AuthSession>();
-  /** Mirrors that gave no answer: one wait for each is enough. */
-  readonly #deafMirrors = new Set<string>();
+  /** Mirrors that gave no answer, or a wrong one: one wait for each is enough. */
+  readonly #leftMirrors = new Set<string>();
 
   /** Connects to nothing yet. */
   constructor(settings: RegistrySettings, world: World) {
@@ -76,7 +76,7 @@ export class RegistryConnection implements Disposable {
   placesOf(reference: ImageReference, urlOf: UrlOf): BlobPlace[] {
     if (reference.scheme === "https") this.#tlsRegistries.add(reference.registry);
     return sourcesOf(reference, this.#endpoints)
-      .filter(({ origin, mirrorOf }) => mirrorOf === undefined || !this.#deafMirrors.has(origin.origin))
+      .filter(({ origin, mirrorOf }) => mirrorOf === undefined || !this.#leftMirrors.has(origin.origin))
       .map((source) => ({
         url: urlOf(source),
         session: this.#sessionFor(source),
@@ -101,8 +101,9 @@ export class RegistryConnection implements Disposable {
 
   /** Notes why a place was left for the next one. */
   left({ url, isMirror }: BlobPlace, failure: unknown): void {
-    if (isMirror && failure instanceof RegistryError && failure.code === "unreachable") {
-      this.#deafMirrors.add(url.origin);
+    if (!isMirror || !(failure instanceof RegistryError)) return;
+    if (failure.code === "unreachable" || failure.code === "content-mismatch") {
+      this.#leftMirrors.add(url.origin);
     }
   }
 

@@ -4,6 +4,7 @@ import { runInNewContext } from "node:vm";
 import { parseReference } from "../../src/registry/reference.ts";
 import { RegistryError } from "../../src/registry/registry_error.ts";
 import type { RegistrySettings } from "../../src/registry/registry_settings.ts";
+import type { World } from "../../src/world.ts";
 import type { OciImage } from "../builders/oci_image.ts";
 import { buildLayer } from "../builders/oci_layer.ts";
 import { firstLayerOf } from "../builders/oci_spoil.ts";
@@ -19,7 +20,10 @@ const always = (): boolean => true;
 /** A registry behind a mirror, both with the image; the mirror is a proxy project as Harbor has them. */
 async function withMirror(
   use: (both: { origin: LabRegistry; mirror: LabRegistry; pull: () => Promise<string> }) => Promise<void>,
-  { image = IMAGE, ...settings }: Partial<RegistrySettings> & { readonly image?: OciImage } = {},
+  { image = IMAGE, world = {}, ...settings }: Partial<RegistrySettings> & {
+    readonly image?: OciImage;
+    readonly world?: Partial<World>;
+  } = {},
 ): Promise<void> {
   await using origin = await startRegistry({
     auth: { kind: "basic", user: ROBOT.username, password: ROBOT.password },
@@ -29,7 +33,7 @@ async function withMirror(
   mirror.put(image, "proxy/iot/fw", "v1");
   const mirrors = [{ registry: origin.host, mirror: `${mirror.host}/proxy` }];
   const pull = async () => {
-    using client = openTestRegistry({ mirrors, credentials: ROBOT, ...settings }, testWorld());
+    using client = openTestRegistry({ mirrors, credentials: ROBOT, ...settings }, testWorld(world));
     return await codeOf(() => pullAll(client, name));
   };
   await use({ origin, mirror, pull });
@@ -90,6 +94,50 @@ Deno.test("RegistryClient: a blob that a mirror breaks off for ever goes on at t
     assertEquals(await pull(), "success");
     assertEquals(origin.requests.filter(layerRequests).at(-1)?.headers.get("range"), "bytes=64-");
   });
+});
+
+Deno.test("RegistryClient: a mirror's wrong layer gives way to the registry, with and without a store", async () => {
+  const cache = await Deno.makeTempDir({ prefix: "cache-" });
+  const temporary: string[] = [];
+  const { files } = testWorld();
+  const makeTempDirectory = async (): Promise<string> => {
+    const path = await files.makeTempDirectory();
+    temporary.push(path);
+    return path;
+  };
+  try {
+    for (const settings of [{}, { cache }]) {
+      await withMirror(async ({ origin, mirror, pull }) => {
+        const fault = mirror.fault({ match: layerRequests, action: corrupt(5) });
+        assertEquals(await pull(), "success");
+        assertEquals(mirror.requests.filter(layerRequests).length, 1);
+        fault.remove();
+        const before = origin.requests.length;
+        assertEquals([await pull(), origin.requests.length], ["success", before]);
+      }, { ...settings, world: { files: { ...files, makeTempDirectory } } });
+    }
+    // the first pull of each kind, and the second one without a store
+    assertEquals(temporary.length, 2);
+    for (const path of temporary) await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+  } finally {
+    await Deno.remove(cache, { recursive: true });
+  }
+});
+
+Deno.test("RegistryClient.openBlob: what a mirror sends is let go of when the stream is cancelled", async () => {
+  await using mirror = await startRegistry();
+  mirror.put(IMAGE, "iot/fw", "v1");
+  const slow = mirror.fault({ match: layerRequests, action: stall(1000) });
+  const mirrors = [{ registry: "registry.example", mirror: mirror.host }];
+  const world = testWorld();
+  using client = openTestRegistry({ mirrors }, world);
+  const reader = client.openBlob(parseReference("registry.example/iot/fw:v1"), layerDescriptor(), {
+    signal: NEVER,
+  }).getReader();
+  const read = reader.read();
+  while (slow.hits === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await reader.cancel();
+  assertEquals([(await read).done, world.lines.filter(({ level }) => level === "warn")], [true, []]);
 });
 
 Deno.test("RegistryClient: a mirror that falls silent with the first layer is not asked for the second", async () => {
