@@ -5,7 +5,9 @@ import type { AgentSign, AgentVerdict, AgentVerdictCode } from "./agent/agent_tr
 import { undeliveredBytes } from "./agent/port_watch.ts";
 import { type TcpSocket, tcpSockets } from "./tcp_table.ts";
 import { AttemptMarker } from "./device/attempt_marker.ts";
-import type { DeviceClient } from "./device/device_client.ts";
+import { within } from "./deadline.ts";
+import { formatDeviceAddress } from "./device/device_address.ts";
+import { type DeviceClient, faultText } from "./device/device_client.ts";
 import { DeviceError } from "./device/device_error.ts";
 import { isDottedIpv4 } from "./device/update_request.ts";
 import type { FirmwareFile } from "./firmware/firmware_file.ts";
@@ -76,31 +78,37 @@ function isDeviceDone(error: unknown): boolean {
   return error instanceof DeviceError || (error instanceof JobFailure && error.code === "transfer-broken");
 }
 
+/** What to do where no address can be found. */
+const GIVE_AGENT_IP = "give the address that the device can reach with --agent-ip or EXTERNAL_IP";
+
 /** The local address that routes to the device. */
 async function findAgentIp(job: Job, signal: AbortSignal): Promise<string> {
-  const { host } = job.config;
-  const hint = "give the address that the device can reach with --agent-ip or EXTERNAL_IP";
-  let address: string;
-  try {
-    address = await job.world.localAddressTowards(host.hostname, host.port, signal);
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw new JobFailure(
-      "device-unreachable",
-      `Cannot find a route to the device at '${host.hostname}': ${hint}`,
-      {
-        cause,
-      },
-    );
-  }
+  const { clock } = job.world;
+  const address = await retry(() => addressTowardsDevice(job, signal), againWhenUnreached, { clock, signal });
   if (!isDottedIpv4(address)) {
     throw new JobFailure(
       "configuration",
-      `Cannot announce '${address}': the device understands only IPv4, ${hint}`,
+      `Cannot announce '${address}': the device understands only IPv4, ${GIVE_AGENT_IP}`,
     );
   }
   job.world.log.info("The device is told to dial the address that routes to it", { address });
   return address;
+}
+
+async function addressTowardsDevice({ config, world }: Job, signal: AbortSignal): Promise<string> {
+  const { host, timeouts } = config;
+  const bounds = { clock: world.clock, milliseconds: timeouts.device, signal, what: "the device" };
+  try {
+    return await within(bounds, (signal) => world.localAddressTowards(host.hostname, host.port, signal));
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new DeviceError(
+      "unreachable",
+      `Cannot connect to '${formatDeviceAddress(host)}' to see which of our addresses it can reach: ` +
+        `${faultText(cause)}, wanted a device that answers`,
+      { cause },
+    );
+  }
 }
 
 function start(job: Job, input: DeliverInput, signal: AbortSignal): AgentProcess {

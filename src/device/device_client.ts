@@ -153,7 +153,8 @@ export class DeviceClient {
   }
 }
 
-function faultText(error: unknown): string {
+/** What became of an exchange with a device, in words. */
+export function faultText(error: unknown): string {
   if (error instanceof DeadlineError) return "no answer in time";
   const fault = networkFault(error);
   return fault === "unknown" ? "the exchange broke off" : FAULT_TEXT[fault];

@@ -6,6 +6,7 @@
  */
 
 import { startAttestation } from "../lab/attestation.ts";
+import { startBlackHole } from "../device/black_hole.ts";
 import { deviceBehaviours } from "../lab/device_behaviour.ts";
 import { startDevice } from "../lab/device.ts";
 import { freePort } from "../lab/lab_world.ts";
@@ -17,6 +18,33 @@ testFailures("device", [
     arrange: () => ({ HOST_ENDPOINT: `127.0.0.1:${freePort()}` }),
     outcome: "device-unreachable",
     cause: /^Cannot ask '127\.0\.0\.1:\d+' to update: connection refused/,
+    device: "undisturbed",
+  },
+  {
+    name: "nobody at its address, which was to tell ours",
+    arrange: () => ({ HOST_ENDPOINT: `127.0.0.1:${freePort()}`, EXTERNAL_IP: "" }),
+    outcome: "device-unreachable",
+    cause: /^Cannot connect to '127\.0\.0\.1:\d+' to see which of our addresses .* connection refused/,
+    device: "undisturbed",
+  },
+  {
+    name: "switched off",
+    arrange: async (_lab, resources) => ({ HOST_ENDPOINT: resources.use(await startBlackHole()).endpoint }),
+    // Asked four times before it is given up.
+    args: ["--device-timeout", "300ms", "--dial-in-timeout", "30s"],
+    outcome: "device-unreachable",
+    cause: /^Cannot ask '127\.0\.0\.1:\d+' to update: no answer in time/,
+    device: "undisturbed",
+  },
+  {
+    name: "switched off, and its route was to tell our address",
+    arrange: async (_lab, resources) => {
+      const { endpoint } = resources.use(await startBlackHole());
+      return { HOST_ENDPOINT: endpoint, EXTERNAL_IP: "" };
+    },
+    args: ["--device-timeout", "300ms"],
+    outcome: "device-unreachable",
+    cause: /^Cannot connect to '127\.0\.0\.1:\d+' to see which of our addresses .* no answer in time/,
     device: "undisturbed",
   },
   {
