@@ -10,9 +10,13 @@ export interface PinnableDocument {
   readonly bytes: Uint8Array;
 }
 
+/** True for the expected document. The pin's own algorithm decides, whichever one the registry names it by. */
+export function fitsPin({ bytes }: PinnableDocument, wanted: Digest | undefined): boolean {
+  return wanted === undefined || digestOf(bytes, algorithmOf(wanted)) === wanted;
+}
+
 /**
- * Holds what was found to the digest that the user expects; each of the documents fixes every byte of the image. The pin's
- * own algorithm decides, whichever one the registry names its documents by.
+ * Holds what was found to the digest that the user expects; each of the documents fixes every byte of the image.
  *
  * Throws {@linkcode RegistryError} `pin-mismatch`.
  */
@@ -21,12 +25,20 @@ export function demandPin(
   found: readonly [PinnableDocument, ...PinnableDocument[]],
   wanted: Digest | undefined,
 ): void {
-  if (wanted === undefined || found.some(({ bytes }) => digestOf(bytes, algorithmOf(wanted)) === wanted)) {
-    return;
+  if (!found.some((document) => fitsPin(document, wanted))) {
+    throw pinMismatch(reference, found[0].digest, wanted);
   }
-  throw new RegistryError(
+}
+
+/** Neither the named document nor one that it offers is the expected one. */
+export function pinMismatch(
+  reference: ImageReference,
+  found: Digest,
+  wanted: Digest | undefined,
+): RegistryError {
+  return new RegistryError(
     "pin-mismatch",
-    `Cannot use '${formatReference(reference)}': it is '${found[0].digest}', expected '${wanted}'; ` +
+    `Cannot use '${formatReference(reference)}': it is '${found}', expected '${wanted}'; ` +
       `if the tag was moved on purpose, correct --expect-digest`,
   );
 }

@@ -1,8 +1,9 @@
 import type { Descriptor, Platform } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
-import { demandPin } from "./digest_pin.ts";
+import { demandPin, fitsPin, pinMismatch } from "./digest_pin.ts";
 import type { DocumentReader, ReadDocument } from "./document_reader.ts";
 import { artifactTypeOf, descriptorOf, type ImageResolver } from "./image_resolver.ts";
+import { demandBudget } from "./lookup_budget.ts";
 import { isAttestation } from "./platform_choice.ts";
 import { formatReference, type ImageReference } from "./reference.ts";
 import { RegistryError } from "./registry_error.ts";
@@ -55,7 +56,7 @@ export interface ListingReaders {
 }
 
 /**
- * Lists what a reference offers; rejects with `limit` for an index with too many entries to look into, with
+ * Lists what a reference offers; rejects with `limit` for an index with too much to look into, with
  * `pin-mismatch` when neither the named document nor one that it offers is the expected one.
  */
 export async function listImage(
@@ -81,14 +82,18 @@ export async function listImage(
       }': it has ${children.length} entries, at most ${LISTED_LIMIT}`,
     );
   }
+  demandBudget(
+    `list '${formatReference(reference)}'`,
+    children.reduce((sum, child) => sum + child.size, size),
+  );
   const entries: ListedEntry[] = [];
-  const found: [ReadDocument, ...ReadDocument[]] = [top];
+  let isPinned = fitsPin(top, expectDigest);
   for (const child of children) {
     const document = await documents.pointed(reference, child, signal);
-    found.push(document);
+    isPinned ||= fitsPin(document, expectDigest);
     entries.push(entryOf(child, document));
   }
-  demandPin(reference, found, expectDigest);
+  if (!isPinned) throw pinMismatch(reference, top.digest, expectDigest);
   return { ...listing, entries };
 }
 

@@ -2,6 +2,7 @@ import type { Log } from "../world.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ReadDocument } from "./document_reader.ts";
+import { demandBudget } from "./lookup_budget.ts";
 import { entryRole, samePlatform } from "./platform_choice.ts";
 import { RegistryError } from "./registry_error.ts";
 
@@ -44,13 +45,14 @@ export interface SearchResult {
  * Searches an index and those inside it, in the order of the document: of equal entries the first counts, and the
  * others are warned of. Entries that name no platform are looked into only when none that names it was found.
  *
- * Rejects with `limit` for indexes too deep, and with `invalid-document` for one that holds itself.
+ * Rejects with `limit` for indexes too deep or too large, and with `invalid-document` for one that holds itself.
  */
 export async function searchIndex(top: ReadDocument, search: ImageSearch): Promise<SearchResult> {
   const matches: Descriptor[] = [];
   const unnamed: Descriptor[] = [];
   const seen: Platform[] = [];
   let documents = 0;
+  let bytes = top.bytes.length;
   const read = async (descriptor: Descriptor): Promise<ReadDocument> => {
     if (++documents > DOCUMENT_COUNT_LIMIT) {
       throw new RegistryError(
@@ -58,6 +60,8 @@ export async function searchIndex(top: ReadDocument, search: ImageSearch): Promi
         `Cannot search '${top.digest}': it holds more than ${DOCUMENT_COUNT_LIMIT} documents`,
       );
     }
+    // before it is fetched: a document of another size than this is refused
+    demandBudget(`search '${top.digest}'`, bytes += descriptor.size);
     return await search.read(descriptor);
   };
 

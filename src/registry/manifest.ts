@@ -45,6 +45,9 @@ const MediaType = v.pipe(v.string(), v.maxLength(255));
 /** Other places for one layer: more than a handful is a list of hosts to be asked on somebody's behalf. */
 const URL_COUNT_LIMIT = 16;
 
+/** Keys in a whole document: an index of 64 images has some 500; 4 MiB could hold 424 000, which take 60 MiB of memory. */
+export const ANNOTATION_LIMIT = 8192;
+
 /** Go writers leave `null` where there are none. */
 const AnnotationsSchema = v.nullish(
   v.record(v.string(), v.string()),
@@ -119,7 +122,10 @@ export function parseDocument(
   bytes: Uint8Array,
   options: { readonly announced: string | undefined; readonly name: string },
 ): Index | Manifest {
-  const refuse = (found: string, code: "invalid-document" | "unsupported" = "invalid-document"): never => {
+  const refuse = (
+    found: string,
+    code: "invalid-document" | "unsupported" | "limit" = "invalid-document",
+  ): never => {
     throw new RegistryError(code, `Cannot read manifest '${options.name}': ${found}`);
   };
   // trust boundary: a digest proves who is meant, not that the author means well
@@ -144,8 +150,22 @@ export function parseDocument(
   if (kind !== "unknown" && kind !== (isIndex ? "index" : "manifest")) {
     refuse(`its content is not that of '${shownText(own ?? options.announced ?? "")}'`);
   }
+  if (annotationCount(json) > ANNOTATION_LIMIT) {
+    refuse(`it has more than ${ANNOTATION_LIMIT} annotations`, "limit");
+  }
   const mediaType = own ?? (announcedKind === "unknown" ? undefined : options.announced);
   return isIndex ? readIndex(json, mediaType, refuse) : readManifest(json, mediaType, refuse);
+}
+
+/** Counted before they are read into anything that lasts. */
+function annotationCount(json: Readonly<Record<string, unknown>>): number {
+  const listed = [json["manifests"], json["layers"]].flatMap((list) => Array.isArray(list) ? list : []);
+  return [json, json["config"], ...listed].reduce<number>((sum, one) => {
+    const found = typeof one === "object" && one !== null && "annotations" in one
+      ? one.annotations
+      : undefined;
+    return typeof found === "object" && found !== null ? sum + Object.keys(found).length : sum;
+  }, 0);
 }
 
 type Refuse = (found: string) => never;

@@ -1,6 +1,7 @@
 import type { Descriptor } from "./descriptor.ts";
 import { algorithmOf, type Digest, hexOf } from "./digest.ts";
 import { referrersUrl, type Source } from "./endpoints.ts";
+import { demandBudget } from "./lookup_budget.ts";
 import { DOCUMENT_LIMIT, parseDocument } from "./manifest.ts";
 import type { DocumentReader } from "./document_reader.ts";
 import { essence, INDEX_TYPES } from "./media_types.ts";
@@ -8,7 +9,7 @@ import type { ImageReference } from "./reference.ts";
 import type { RegistryConnection } from "./registry_connection.ts";
 import { RegistryError } from "./registry_error.ts";
 
-/** Pages of one list, of up to 4 MiB each: thousands of signatures. */
+/** Pages of one list: thousands of signatures. */
 const PAGE_LIMIT = 16;
 
 /** How registries say that they do not know the API: 404 as they should, or as if the path were a bad name. */
@@ -52,12 +53,13 @@ async function fromApi(
   { connection, artifactType, signal }: ReferrersOptions,
 ): Promise<Descriptor[]> {
   const found: Descriptor[] = [];
+  let length = 0;
   let next: URL | undefined;
   for (let page = 0; page < PAGE_LIMIT; page++) {
     const following = next;
     const urlOf = (source: Source) =>
       following?.origin === source.origin.origin ? following : referrersUrl(source, digest, artifactType);
-    const { entries, after } = await connection.get(reference, {
+    const { entries, size, after } = await connection.get(reference, {
       urlOf,
       headers: { accept: INDEX_TYPES[0] ?? "" },
       limit: DOCUMENT_LIMIT,
@@ -65,7 +67,8 @@ async function fromApi(
         const announced = essence(headers.get("content-type"));
         const document = parseDocument(bytes, { announced, name: `referrers of ${digest}` });
         if (document.kind === "index") {
-          return { entries: document.entries, after: nextPage(headers.get("link"), url) };
+          const after = nextPage(headers.get("link"), url);
+          return { entries: document.entries, size: bytes.length, after };
         }
         throw new RegistryError(
           "invalid-document",
@@ -74,6 +77,7 @@ async function fromApi(
       },
       signal,
     });
+    demandBudget(`list referrers of '${digest}'`, length += size);
     found.push(...entries);
     next = after;
     if (next === undefined) return found;

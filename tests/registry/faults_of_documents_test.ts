@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { DOCUMENT_LIMIT } from "../../src/registry/manifest.ts";
 import { buildArtifact } from "../builders/oci_artifact.ts";
 import { buildIndex, MEDIA_TYPES, type OciImage } from "../builders/oci_image.ts";
 import {
@@ -271,6 +272,21 @@ testAttacks([
     buildIndex({ format: "oci", entries: [] }),
     "platform-missing",
   ),
+  {
+    name: "indexes that are too large together are left before all are fetched",
+    image: buildIndex({
+      format: "oci",
+      entries: ["a", "b", "c", "d", "e"].map((letter) =>
+        buildIndex({
+          format: "oci",
+          entries: [SINGLE],
+          annotations: { large: letter.repeat(DOCUMENT_LIMIT - 10_000) },
+        })
+      ),
+    }),
+    expected: "limit",
+    check: (bench) => assertEquals(requestsOf(bench, manifestRequests()).length, 5),
+  },
   liar("four indexes inside each other are too many", nest(4), "limit"),
   {
     name: "an artifact without a platform is taken with a warning",

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { parseImageConfig } from "../../src/registry/image_config.ts";
-import { type Manifest, parseDocument } from "../../src/registry/manifest.ts";
+import { ANNOTATION_LIMIT, type Manifest, parseDocument } from "../../src/registry/manifest.ts";
 import { RegistryError } from "../../src/registry/registry_error.ts";
 import { MEDIA_TYPES } from "../builders/oci_image.ts";
 
@@ -85,6 +85,25 @@ Deno.test("parseDocument: what is refused, and why", () => {
     const error = assertThrows(() => parse(document, announced), RegistryError);
     assertEquals(error.code, code, error.message);
     assertStringIncludes(error.message, found);
+  }
+});
+
+Deno.test("parseDocument: as many annotations in all as an index of hundreds has, and not one more", () => {
+  const annotations = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index}`, ""]));
+  const documents = (more: number) => [
+    { ...MANIFEST, annotations: annotations(ANNOTATION_LIMIT + more) },
+    {
+      ...MANIFEST,
+      annotations: annotations(ANNOTATION_LIMIT - 20),
+      config: { ...CONFIG, annotations: annotations(10) },
+      layers: [{ ...LAYER, annotations: annotations(10 + more) }],
+    },
+    { ...INDEX, manifests: [{ ...INDEX.manifests[0], annotations: annotations(ANNOTATION_LIMIT + more) }] },
+  ];
+  for (const document of documents(0)) assert(parse(document).kind !== undefined);
+  for (const document of documents(1)) {
+    assertEquals(assertThrows(() => parse(document), RegistryError).code, "limit");
   }
 });
 

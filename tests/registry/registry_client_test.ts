@@ -5,7 +5,8 @@ import { parseReference } from "../../src/registry/reference.ts";
 import { RegistryError } from "../../src/registry/registry_error.ts";
 import type { RegistrySettings } from "../../src/registry/registry_settings.ts";
 import type { World } from "../../src/world.ts";
-import type { OciImage } from "../builders/oci_image.ts";
+import { DOCUMENT_LIMIT } from "../../src/registry/manifest.ts";
+import { buildIndex, type OciImage } from "../builders/oci_image.ts";
 import { buildLayer } from "../builders/oci_layer.ts";
 import { firstLayerOf } from "../builders/oci_spoil.ts";
 import { type LabRegistry, startRegistry } from "../lab/registry.ts";
@@ -297,6 +298,26 @@ Deno.test("RegistryClient.listReferrers: pages on the same host, by type, and ne
     await codeOf(() => client.listReferrers(parseReference("h.example/a:1"), { signal: NEVER })),
     "bad-reference",
   );
+});
+
+Deno.test("RegistryClient: a listing of images or referrers that is too large together is left", async () => {
+  await using registry = await startRegistry();
+  const entries = ["a", "b", "c", "d", "e"].map((letter) =>
+    imageWith({ annotations: { large: letter.repeat(DOCUMENT_LIMIT - 10_000) } })
+  );
+  const name = registry.put(buildIndex({ format: "oci", entries }), "iot/fw", "v1");
+  using client = openTestRegistry({}, testWorld());
+  const list = () => client.listPlatforms(parseReference(name), { signal: NEVER });
+  assertEquals([await codeOf(list), registry.requests.length], ["limit", 1]);
+
+  const page = JSON.stringify({ schemaVersion: 2, manifests: [] });
+  registry.fault({
+    match: ({ path }) => path.includes("/referrers/"),
+    action: answer(200, { Link: '<?n=1>; rel="next"' }, page.padEnd(DOCUMENT_LIMIT)),
+  });
+  const reference = parseReference(`${registry.host}/iot/fw@${SUBJECT}`);
+  const referrers = () => client.listReferrers(reference, { signal: NEVER });
+  assertEquals([await codeOf(referrers), registry.requests.length], ["limit", 1 + 5]);
 });
 
 Deno.test("RegistryClient.listReferrers: the fallback tag where there is no API", async () => {
