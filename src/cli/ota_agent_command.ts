@@ -1,10 +1,13 @@
+import { isIP, isIPv4 } from "node:net";
 import { AGENT_OUTCOMES } from "../job/agent_outcomes.ts";
+import { parseAttestationUrl } from "../job/attestation_url.ts";
 import { ConfigError } from "../job/config_error.ts";
 import { OUTCOMES, SIGNAL_OUTCOMES } from "../job/job_outcome.ts";
 import { Faults, type Option, parseChoice, parseDuration, parsePort, Settings } from "../job/option.ts";
 import { OUTPUT_OPTIONS } from "../job/job_options.ts";
 import { type OtaAgentSettings, runOtaAgent } from "../ota_agent/ota_agent.ts";
 import { visibleJson } from "../report/visible_text.ts";
+import { withoutUser } from "../without_user.ts";
 import { type Command, Interruption } from "./command.ts";
 
 const AGENT = "Agent";
@@ -70,24 +73,21 @@ function readAgentSettings(settings: Settings): OtaAgentSettings {
   };
   const duration = (name: string): number => faults.collect(settings.find(name), parseDuration) ?? 0;
   const firmwarePath = needed("firmware-file", "NEW_FIRMWARE_PATH");
-  const attestation = needed("attestation-url", "DICE_AUTH_URL");
-  const attestationUrl = URL.parse(attestation);
-  if (attestation !== "" && !/^https?:$/.test(attestationUrl?.protocol ?? "")) {
-    faults.add(`Cannot use '${attestation}' as the attestation server: wanted http://host:port`);
-  }
+  needed("attestation-url", "DICE_AUTH_URL");
+  const attestationUrl = faults.collect(settings.find("attestation-url"), parseAttestationUrl);
   const verifyIdentity = faults.collect(
     settings.find("verify-identity"),
     parseChoice(["auto", "require", "off"]),
   );
   const certificateSha256 = faults.collect(settings.find("expect-certificate"), parseFingerprint);
-  const address = settings.text("expect-address");
+  const address = faults.collect(settings.find("expect-address"), parseDeviceIp);
   const attestedAhead = faults.collect(settings.find("attested-ahead"), parseAttestedAhead);
   const result: OtaAgentSettings = {
     firmwarePath,
     attestationUrl: attestationUrl ?? new URL("http://localhost"),
     certificatePath: needed("server-crt", "SERVER_CRT_PATH"),
     keyPath: needed("server-key", "SERVER_KEY_PATH"),
-    hostname: settings.text("listen") ?? "0.0.0.0",
+    hostname: faults.collect(settings.find("listen"), parseLocalAddress) ?? "",
     port: faults.collect(settings.find("port"), parsePort) ?? 0,
     dialInTimeout: duration("dial-in-timeout"),
     attestationTimeout: duration("attestation-timeout"),
@@ -109,6 +109,18 @@ function readAgentSettings(settings: Settings): OtaAgentSettings {
 function parseFingerprint(value: string): string {
   if (/^[0-9a-f]{64}$/i.test(value)) return value.toLowerCase();
   throw new SyntaxError(`Cannot use '${value}' as a fingerprint: wanted 64 hexadecimal digits`);
+}
+
+function parseDeviceIp(value: string): string {
+  if (isIPv4(value)) return value;
+  throw new SyntaxError(`Cannot expect '${withoutUser(value)}': wanted the device's dotted IPv4 address`);
+}
+
+function parseLocalAddress(value: string): string {
+  if (isIP(value) !== 0) return value;
+  throw new SyntaxError(
+    `Cannot listen on '${withoutUser(value)}': wanted an IP address of this machine, or 0.0.0.0 for all`,
+  );
 }
 
 function parseAttestedAhead(value: string): { certificateSha256: string; at: number } {

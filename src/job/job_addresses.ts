@@ -1,6 +1,7 @@
 import { formatDeviceAddress, parseDeviceAddress } from "../device/device_address.ts";
 import { isDottedIpv4 } from "../device/update_request.ts";
 import { withoutUser } from "../without_user.ts";
+import { parseAttestationUrl } from "./attestation_url.ts";
 import { type Faults, parsePort, type Setting, type Settings } from "./option.ts";
 
 const ATTESTATION_PORT = "8000";
@@ -72,18 +73,4 @@ export function readAttestationUrl(settings: Settings, faults: Faults): URL | un
     { value: `http://${name}:${port ?? ATTESTATION_PORT}`, from: "DICE_AUTH_SERVICE_SERVICE_HOST" },
     parseAttestationUrl,
   );
-}
-
-function parseAttestationUrl(text: string): URL {
-  const refuse = (found: string): never => {
-    throw new SyntaxError(
-      `Cannot use '${withoutUser(text)}' as the attestation server: ${found}, wanted http://host:port`,
-    );
-  };
-  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
-  if (url === null || /\s/.test(text)) return refuse("it is not a URL");
-  if (url.username !== "" || url.password !== "") refuse("it holds a user name or password");
-  if (url.protocol !== "http:" && url.protocol !== "https:") refuse(`its scheme is '${url.protocol}'`);
-  if (url.search !== "" || url.hash !== "") refuse("it holds a query or fragment");
-  return url;
 }

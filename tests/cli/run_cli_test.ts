@@ -1,38 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Interruption } from "../../src/cli/command.ts";
 import { COMMANDS } from "../../src/cli/command_table.ts";
-import { type Process, runCli } from "../../src/cli/run_cli.ts";
 import { VERSION } from "../../src/cli/version.ts";
-import { denoWorld } from "../../src/deno_world.ts";
-import type { Log } from "../../src/world.ts";
 import denoJson from "../../deno.json" with { type: "json" };
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs one command line inside this process; nothing here gets as far as a connection. */
-async function run(
-  args: readonly string[],
-  environment: Record<string, string> = {},
-  input: string | Promise<string> = "",
-  signal: AbortSignal = new AbortController().signal,
-): Promise<Run> {
-  const written = { stdout: "", stderr: "" };
-  const process: Process = {
-    args,
-    environment,
-    errors: { write: (text) => void (written.stderr += text), columns: () => undefined },
-    print: (text) => void (written.stdout += `${text}\n`),
-    readInput: () => Promise.resolve(input),
-    signal,
-    self: { path: "flashjob", args: [] },
-    openWorld: (log: Log) => denoWorld(log),
-  };
-  return { code: await runCli(process), ...written };
-}
+import { runLine as run } from "./run_line.ts";
 
 /** What `flash` needs to be told. */
 const ENOUGH = {
