@@ -1,5 +1,5 @@
 import type { World } from "../world.ts";
-import { parseChallenges } from "./auth_challenge.ts";
+import { type Challenge, parseChallenges } from "./auth_challenge.ts";
 import { AuthSession } from "./auth_session.ts";
 import { discard, readBody } from "./bounded_body.ts";
 import { ERROR_BODY_LIMIT, type FailedAnswer, failureOf, saysTokenInvalid } from "./failed_answer.ts";
@@ -39,21 +39,28 @@ export class Exchange {
   async ask(ask: Ask): Promise<Response> {
     let { url } = ask;
     let session = ask.session?.covers(url) ? ask.session : undefined;
+    let wire = session === undefined ? this.#wire.stranger : this.#wire;
     for (let hops = 0;; hops++) {
-      const response = await this.#provenAnswer(url, { ...ask, session });
+      const response = await this.#provenAnswer(url, { ...ask, session, wire });
       if (!isRedirect(response.status)) return response;
       await discard(response);
       const target = redirectTarget(url, response.headers.get("location"), hops);
       // another origin is another context: its own challenge is answered, with nothing of ours
-      if (target.origin !== url.origin) session = session && this.#anonymousSession(target);
+      if (target.origin !== url.origin) {
+        wire = this.#wire.stranger;
+        session = session && anonymousSession(target, wire, this.#world);
+      }
       url = target;
     }
   }
 
-  async #provenAnswer(url: URL, { session, headers, signal }: Ask): Promise<Response> {
+  async #provenAnswer(
+    url: URL,
+    { session, headers, signal, wire }: Ask & { readonly wire: Wire },
+  ): Promise<Response> {
     for (let refusals = 0;; refusals++) {
       const authorization = await session?.authorization(signal);
-      const response = await this.#wire.send(url, {
+      const response = await wire.send(url, {
         headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
         signal,
       });
@@ -71,24 +78,24 @@ export class Exchange {
       const challenges = parseChallenges(answer.headers.get("www-authenticate"));
       const known = challenges.length > 0 || authorization !== undefined
         ? challenges
-        : await this.#challengesOfPing(url, signal);
+        : await challengesOfPing(url, wire, signal);
       if (!await session.refused(authorization, known, signal)) {
         throw refusalOf(failureOf(answer, this.#wire.secrets), session);
       }
     }
   }
+}
 
-  /** Some registries challenge at `/v2/` only. */
-  async #challengesOfPing(url: URL, signal: AbortSignal): Promise<ReturnType<typeof parseChallenges>> {
-    const response = await this.#wire.send(new URL("/v2/", url), { signal });
-    await discard(response);
-    return response.status === 401 ? parseChallenges(response.headers.get("www-authenticate")) : [];
-  }
+/** Some registries challenge at `/v2/` only. */
+async function challengesOfPing(url: URL, wire: Wire, signal: AbortSignal): Promise<Challenge[]> {
+  const response = await wire.send(new URL("/v2/", url), { signal });
+  await discard(response);
+  return response.status === 401 ? parseChallenges(response.headers.get("www-authenticate")) : [];
+}
 
-  #anonymousSession(origin: URL): AuthSession {
-    const credential = () => Promise.resolve(undefined);
-    return new AuthSession({ origin, repository: undefined, credential }, this.#wire, this.#world);
-  }
+function anonymousSession(origin: URL, wire: Wire, world: World): AuthSession {
+  const credential = () => Promise.resolve(undefined);
+  return new AuthSession({ origin, repository: undefined, credential }, wire, world);
 }
 
 /** 401 and 403 are; so is a 400 whose words blame the token we sent. */

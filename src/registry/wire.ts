@@ -38,15 +38,25 @@ const RESPONSES = new WeakMap<ReadableStream, Response>();
 /** Sends single requests to registries: no redirects, no credentials of its own. */
 export class Wire implements Disposable {
   /** Everything that was shown as proof to anybody. */
-  readonly secrets: SentSecrets = new SentSecrets();
+  readonly secrets: SentSecrets;
   readonly #settings: WireSettings;
   readonly #world: World;
   readonly #clients = new Map<"plain" | "identified" | "direct", HttpClient>();
 
+  #stranger: Wire | undefined;
+
   /** Opens nothing yet. */
-  constructor(settings: WireSettings, world: World) {
+  constructor(settings: WireSettings, world: World, secrets: SentSecrets = new SentSecrets()) {
     this.#settings = settings;
     this.#world = world;
+    this.secrets = secrets;
+  }
+
+  /** The same without the client certificate: for whatever others send us to, be it our own registry. */
+  get stranger(): Wire {
+    const { clientIdentity, ...settings } = this.#settings;
+    if (clientIdentity === undefined) return this;
+    return this.#stranger ??= new Wire(settings, this.#world, this.secrets);
   }
 
   /** One request; rejects with `unreachable` when there is no answer. */
@@ -72,6 +82,7 @@ export class Wire implements Disposable {
   [Symbol.dispose](): void {
     for (const client of this.#clients.values()) client[Symbol.dispose]();
     this.#clients.clear();
+    this.#stranger?.[Symbol.dispose]();
   }
 
   async #clientFor(url: URL): Promise<HttpClient> {

@@ -155,6 +155,27 @@ Deno.test("RegistryClient: the client certificate is not shown where the registr
   });
 });
 
+Deno.test("RegistryClient: whoever sends us back to the registry does not get our client certificate used", async () => {
+  const layer = buildLayer(new Uint8Array(50), {
+    format: "oci",
+    mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    descriptor: { urls: ["https://registry.example/internal"] },
+  });
+  await onStage({ clientCa: true, image: imageWith({ layers: [layer] }) }, async (stage) => {
+    const { registry, cdn, directory, pull } = stage;
+    const isLayer = ({ path }: { readonly path: string }): boolean => path.endsWith(layer.descriptor.digest);
+    const bounced = registry.fault({ match: isLayer, action: redirect("https://cdn.example/bounce") });
+    cdn.fault({ match: () => true, action: redirect("https://registry.example/internal") });
+    assertEquals(await pull(identity(directory)), "unreachable");
+    bounced.remove();
+    registry.repository("iot/fw").blobs.delete(layer.descriptor.digest);
+    assertEquals(await pull(identity(directory)), "unreachable");
+    // it demands a certificate, and got none for what the image or the other host named
+    assertEquals(registry.requests.filter(({ path }) => path === "/internal"), []);
+    assertEquals(cdn.requests.length > 0, true);
+  });
+});
+
 Deno.test("RegistryClient: a certificate file that is missing is named", async () => {
   await onStage({}, async ({ pull }) => {
     assertEquals(await pull({ caFile: "/nowhere/ca.pem" }), "bad-credentials-file");
