@@ -67,9 +67,14 @@ function canonical(registry: string): string {
   return host === "index.docker.io" || host === "registry-1.docker.io" ? "docker.io" : host;
 }
 
+/** `host[:port]` of a registry's API: Docker Hub's does not live at its name. */
+export function apiHost(registry: string): string {
+  const host = canonical(registry);
+  return host === "docker.io" ? "registry-1.docker.io" : host;
+}
+
 function originOf(registry: string, settings: EndpointSettings, isTls = false): URL {
-  // Docker Hub's API does not live at its name
-  const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
+  const host = apiHost(registry);
   if (!URL.canParse(`https://${host}/`)) {
     throw new RegistryError("bad-reference", `Cannot reach registry '${host}': wanted HOST[:PORT]`);
   }

@@ -1,5 +1,6 @@
 import { networkFault } from "../network_fault.ts";
 import type { HttpClient, HttpInit, World } from "../world.ts";
+import { apiHost } from "./endpoints.ts";
 import { hostClass } from "./host_class.ts";
 import { namesProxy } from "./proxy_choice.ts";
 import { RegistryError, shownUrl } from "./registry_error.ts";
@@ -126,7 +127,7 @@ export class Wire implements Disposable {
 }
 
 function originOf(registry: string): string | undefined {
-  return URL.canParse(`https://${registry}/`) ? new URL(`https://${registry}/`).origin : undefined;
+  return URL.parse(`https://${apiHost(registry)}/`)?.origin;
 }
 
 /** The failure that a broken connection means. */

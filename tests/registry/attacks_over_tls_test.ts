@@ -11,7 +11,7 @@ import { imageWith, layerRequests, ROBOT } from "./attack_bench.ts";
 import { type NamedWorld, namedWorld } from "./named_world.ts";
 import { codeOf, NEVER, openTestRegistry, pullAll, testWorld, WANTED } from "./registry_rig.ts";
 
-const HOSTS = ["registry.example", "cdn.example"];
+const HOSTS = ["registry.example", "cdn.example", "registry-1.docker.io"];
 const IMAGE = imageWith({});
 const BASIC: RegistryOptions = { auth: { kind: "basic", user: ROBOT.username, password: ROBOT.password } };
 
@@ -134,6 +134,17 @@ Deno.test("RegistryClient: the client certificate is shown to its registry", asy
       new Set(registry.requests.map((request) => request.clientCertificate)),
       new Set(["a device farm"]),
     );
+  });
+});
+
+Deno.test("RegistryClient: the client certificate for Docker Hub is shown where its API is", async () => {
+  await onStage({ clientCa: true }, async ({ registry, directory }) => {
+    await using world = namedWorld({ "registry-1.docker.io": registry.host });
+    for (const name of ["docker.io", "index.docker.io"]) {
+      const settings = { caFile: `${directory}/ca.pem`, ...identity(directory, name) };
+      using client = openTestRegistry(settings, world);
+      assertEquals(await codeOf(() => pullAll(client, "docker.io/iot/fw:v1")), "success");
+    }
   });
 });
 
