@@ -12,8 +12,8 @@ const RETRY_AFTER_CAP = 60_000;
 /** More than an hour is not a request to wait: Docker Hub has sent a Unix timestamp there. */
 const RETRY_AFTER_ABSURD = 3_600_000;
 
-/** Status codes after which the same request may succeed. */
-const PASSING_STATUSES: readonly number[] = [408, 429, 500, 502, 503, 504];
+/** Answers after which the same request may succeed; 499 and 520 to 524 are those of nginx and of Cloudflare. */
+const PASSING_STATUSES: readonly number[] = [408, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524];
 
 /** True for an answer that is worth asking again. */
 export function isPassingStatus(status: number): boolean {

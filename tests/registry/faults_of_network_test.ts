@@ -48,7 +48,9 @@ function onceAt(
   return { arrange: (bench) => bench.fault(match, action, { times }), expected: "success" };
 }
 
-const STATUS_CASES: readonly AttackCase[] = [408, 429, 500, 502, 503, 504].flatMap((status) => [
+const STATUSES = [408, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524];
+
+const STATUS_CASES: readonly AttackCase[] = STATUSES.flatMap((status) => [
   {
     name: `a manifest answered once with ${status} is asked for again`,
     ...onceAt(tagRequests, answer(status)),

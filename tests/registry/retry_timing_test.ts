@@ -46,7 +46,7 @@ Deno.test("parseRetryAfter: any text gives a wait of at most a minute, or none",
 
 Deno.test("isPassingStatus: exactly those that may pass", () => {
   const passing = Array.from({ length: 500 }, (_, index) => index + 100).filter(isPassingStatus);
-  assertEquals(passing, [408, 429, 500, 502, 503, 504]);
+  assertEquals(passing, [408, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
 });
 
 Deno.test("retryDecision: backs off, obeys Retry-After, stops", () => {
