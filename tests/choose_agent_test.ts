@@ -16,6 +16,9 @@ async function files(): Promise<
   await Deno.writeTextFile(`${directory}/server.key`, key);
   await Deno.writeTextFile(`${directory}/ota-agent`, "#!/bin/sh\n", { mode: 0o755 });
   await Deno.writeTextFile(`${directory}/plain`, "");
+  // As a directory of another user, also for one who may read everything: nothing below it can be looked at.
+  await Deno.symlink("closed", `${directory}/closed`);
+  await new Deno.Command("mkfifo", { args: [`${directory}/pipe`] }).output();
   return {
     directory,
     pair: { SERVER_CRT_PATH: `${directory}/server.crt`, SERVER_KEY_PATH: `${directory}/server.key` },
@@ -46,6 +49,16 @@ Deno.test("chooseAgent: an agent that cannot start is refused, and only warned o
     [`${directory}/plain`, pair, "it is no executable file"],
     [`${directory}/ota-agent`, { ...pair, SERVER_CRT_PATH: absent }, `'${absent}': nothing is there`],
     [`${directory}/ota-agent`, { ...pair, SERVER_KEY_PATH: absent }, `'${absent}': nothing is there`],
+    [
+      `${directory}/closed/agent`,
+      pair,
+      `Cannot start the agent '${directory}/closed/agent': Too many levels`,
+    ],
+    [`${directory}/ota-agent`, { ...pair, SERVER_CRT_PATH: `${directory}/closed/crt` }, "Too many levels"],
+    [`${directory}/ota-agent`, { ...pair, SERVER_KEY_PATH: directory }, `'${directory}': it is no file`],
+    ["builtin", { ...pair, SERVER_CRT_PATH: `${directory}/closed/crt` }, "Too many levels"],
+    ["builtin", { ...pair, SERVER_CRT_PATH: `${directory}/pipe` }, `'${directory}/pipe': it is no file`],
+    ["builtin", { ...pair, SERVER_KEY_PATH: `${directory}/pipe` }, `'${directory}/pipe': it is no file`],
     ["builtin", { ...pair, SERVER_CRT_PATH: absent }, `Cannot read '${absent}'`],
     ["builtin", { ...pair, SERVER_KEY_PATH: `${directory}/server.crt` }, "it holds no private key in PEM"],
   ];

@@ -19,6 +19,7 @@ import type { RegistrySettings } from "../registry/registry_settings.ts";
 import { inspectTable } from "../report/inspect_table.ts";
 import type { SignatureFlags } from "../signature/signature_rule.ts";
 import { visibleJson } from "../report/visible_text.ts";
+import type { World } from "../world.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { type Look, lookAtFile } from "./inspect_file.ts";
 import { lookAtImage } from "./inspect_image.ts";
@@ -127,7 +128,16 @@ async function readSubject(
   faults: Faults,
 ): Promise<InspectRequest["subject"] | undefined> {
   const [text = ""] = args;
-  if (/^\.{0,2}\//.test(text) || (await world.files.facts(text))?.isFile) return { kind: "file", path: text };
+  if (/^\.{0,2}\//.test(text) || await isFile(text, world)) return { kind: "file", path: text };
   const reference = faults.collect({ value: text, from: "REFERENCE" }, parseReference);
   return reference === undefined ? undefined : { kind: "image", reference };
+}
+
+/** A reference may be longer than a file's name; what cannot be looked at for another reason is meant as a file. */
+async function isFile(path: string, { files }: World): Promise<boolean> {
+  try {
+    return (await files.facts(path))?.isFile === true;
+  } catch (cause) {
+    return !(cause instanceof Error && "code" in cause && cause.code === "ENAMETOOLONG");
+  }
 }

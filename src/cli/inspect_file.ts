@@ -63,10 +63,8 @@ function verdictOf(
 }
 
 async function sha256OfFile(path: string, world: World, signal: AbortSignal): Promise<string> {
-  if (!(await world.files.facts(path))?.isFile) {
-    throw new JobFailure("local-io", `Cannot inspect '${path}': there is no such file`);
-  }
   try {
+    if (!(await world.files.facts(path))?.isFile) throw new Error("there is no such file");
     using file = await world.files.open(path);
     const hash = createHash("sha256");
     const chunk = new Uint8Array(CHUNK);

@@ -126,10 +126,12 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
 
 /** What can be seen to be impossible is told before anything is fetched. Throws {@linkcode JobFailure} `local-io`. */
 async function demandPlace(output: string, directory: string, files: World["files"]): Promise<void> {
-  if (!(await files.facts(directory))?.isDirectory) {
-    throw unwritable(output, `'${directory}' is not a directory`);
-  }
-  const present = await files.facts(output);
+  const [parent, present] = await Promise.all([files.facts(directory), files.facts(output)]).catch(
+    (cause) => {
+      throw unwritable(output, cause instanceof Error ? cause.message : String(cause), cause);
+    },
+  );
+  if (!parent?.isDirectory) throw unwritable(output, `'${directory}' is not a directory`);
   if (present?.isDirectory) throw unwritable(output, "it is a directory, wanted a file");
   // the last step is a rename: it would put a file in the place of /dev/null
   if (present !== undefined && !present.isFile) {

@@ -158,12 +158,22 @@ Deno.test("inspect: a pin is met by the index or by one of its manifests, else n
 Deno.test("inspect: what cannot be looked at is a failure with the code of its cause", async () => {
   await using scene = await InspectScene.open();
   const { host } = scene.registry;
+  const loop = `${scene.directory}/loop`;
+  await Deno.symlink("loop", loop);
   const cases = [
     { args: [`${host}/team/thermo:9`], code: 12, outcome: "not-found" },
     { args: [scene.reference, "--device", "esp32c3"], code: 14, outcome: "wrong-target" },
     { args: ["127.0.0.1:1/team/thermo:1"], code: 10, outcome: "registry-unreachable" },
     { args: [`${scene.directory}/nothing.bin`], code: 34, outcome: "local-io" },
     { args: [scene.directory], code: 34, outcome: "local-io" },
+    { args: [`${loop}/thermo.bin`], code: 34, outcome: "local-io" },
+    { args: [`./${"x".repeat(256)}`], code: 34, outcome: "local-io" },
+    // a reference may be longer than a file's name
+    {
+      args: [`${host}/team/${"n".repeat(60)}:${"t".repeat(128)}@sha256:${"a".repeat(64)}`],
+      code: 12,
+      outcome: "not-found",
+    },
   ];
   for (const { args, code, outcome } of cases) {
     const found = await scene.inspectJson(...args);

@@ -95,10 +95,15 @@ Deno.test("flashjob pull: an output that cannot be is told before a registry is 
   await using lab = await startLab();
   const pipe = `${lab.directory}/pipe`;
   await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  const loop = `${lab.directory}/loop`;
+  await Deno.symlink("loop", loop);
   const places = [
     [`${lab.directory}/absent/thermo.bin`, `'${lab.directory}/absent' is not a directory`],
     [lab.directory, "it is a directory"],
     [pipe, "it is a device or a pipe"],
+    // cannot even be looked at, as below a directory of another user
+    [`${loop}/thermo.bin`, "Too many levels of symbolic links"],
+    [`${lab.directory}/${"x".repeat(256)}`, "File name too long"],
   ] as const;
   for (const [output, cause] of places) {
     const run = await pull(lab.environment, lab.reference, output);
