@@ -38,17 +38,29 @@ export function artifactLayers(
   if (layers.length === 1) return { layers, form: "either" };
 
   const archives = layers.filter((layer) => /\btar\b/.test(layer.mediaType));
-  if (path !== undefined && archives.length === 0) {
-    throw new FirmwareError(
-      "none-found",
-      `Cannot take '${shownPath(path)}' from the artifact: it has no layer of that title, found ${
-        listed(layers.map(nameOf))
-      }`,
-    );
-  }
+  if (path !== undefined && archives.length === 0) throw missing(path, layers);
   const files = path === undefined ? layers.filter((layer) => !archives.includes(layer)) : [];
   if (files.length > 1) throw several(files);
   return files.length === 1 ? { layers: files, form: "either" } : { layers: archives, form: "archive" };
+}
+
+/**
+ * Throws {@linkcode FirmwareError} `none-found` for a layer that is itself a file, where `path` asks for one of another
+ * title: a single layer is only opened in the hope of an archive that holds the path.
+ */
+export function demandTitle(layer: LayerSource, path: string | undefined): void {
+  if (path !== undefined && layer.title !== undefined && !isSame(layer.title, path)) {
+    throw missing(path, [layer]);
+  }
+}
+
+function missing(path: string, layers: readonly LayerSource[]): FirmwareError {
+  return new FirmwareError(
+    "none-found",
+    `Cannot take '${shownPath(path)}' from the artifact: it has no layer of that title, found ${
+      listed(layers.map(nameOf))
+    }`,
+  );
 }
 
 function several(layers: readonly LayerSource[]): FirmwareError {
@@ -64,5 +76,8 @@ function nameOf(layer: LayerSource): string {
 }
 
 function isSame(title: string, path: string): boolean {
-  return title === path || imagePath(title) === imagePath(path);
+  if (title === path) return true;
+  // Names that could be anywhere (`../app.bin`) have no image path: that is nothing two of them have in common.
+  const wanted = imagePath(path);
+  return wanted !== undefined && imagePath(title) === wanted;
 }

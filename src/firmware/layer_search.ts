@@ -1,4 +1,4 @@
-import { looksLikeTar, TAR_SIGN_LENGTH } from "./artifact_layers.ts";
+import { demandTitle, looksLikeTar, TAR_SIGN_LENGTH } from "./artifact_layers.ts";
 import type { LayerForm } from "./artifact_layers.ts";
 import { chooseFirmware, type FirmwareChoice, mayBeFirmware } from "./firmware_choice.ts";
 import { FirmwareError } from "./firmware_error.ts";
@@ -59,7 +59,7 @@ export class LayerSearch {
   async run(layers: readonly LayerSource[], form: LayerForm): Promise<Located> {
     for (const [index, layer] of [...layers.entries()].reverse()) {
       const tree = new LayerTree(index, this.#budget);
-      const whole = await this.#read(layer, (content) => this.#scan(content, { tree, index, form }));
+      const whole = await this.#read(layer, (content) => this.#scan(content, { layer, tree, index, form }));
       if (whole !== undefined) return wholeLayer(layer, whole);
       this.#overlay.addBelow(tree);
       if (index === 0) this.#overlay.complete();
@@ -85,11 +85,19 @@ export class LayerSearch {
   /** Gathers the entries of an archive into the tree; a layer that is one file is copied as a whole. */
   async #scan(
     content: AsyncIterable<Uint8Array>,
-    { tree, index, form }: { readonly tree: LayerTree; readonly index: number; readonly form: LayerForm },
+    { layer, tree, index, form }: {
+      readonly layer: LayerSource;
+      readonly tree: LayerTree;
+      readonly index: number;
+      readonly form: LayerForm;
+    },
   ): Promise<Spooled | undefined> {
     const { start, all } = await peek(content, TAR_SIGN_LENGTH);
     const isFile = form === "file" || (form === "either" && !looksLikeTar(start));
-    if (isFile) return await this.#spool.write(all);
+    if (isFile) {
+      demandTitle(layer, this.#request.path);
+      return await this.#spool.write(all);
+    }
     await readEntries(all, async (entry, body) => {
       const path = tree.add(entry);
       if (path !== undefined && this.#isWorthCopying(entry, { path, index })) {

@@ -29,7 +29,7 @@ Deno.test("artifactLayers: the only layer without a title is named by its digest
   assertEquals((await extract({ layers: [layer], isArtifact: true })).pathInImage, layer.digest);
 });
 
-Deno.test("artifactLayers: a path that is no title still gets the only layer", async () => {
+Deno.test("artifactLayers: a path still gets the only layer when that has no title", async () => {
   const got = await extract({
     layers: [raw("raw firmware")],
     isArtifact: true,
@@ -37,6 +37,30 @@ Deno.test("artifactLayers: a path that is no title still gets the only layer", a
     pathFrom: "flag",
   });
   assertEquals(text(got.content), "raw firmware");
+});
+
+Deno.test("artifactLayers: the only layer under another title is refused by its name", async () => {
+  const { code, message } = await refusal({
+    layers: [raw("a bootloader", "bootloader.bin")],
+    isArtifact: true,
+    path: "app.bin",
+    pathFrom: "flag",
+  });
+  assertEquals(code, "none-found");
+  assertStringIncludes(message, "'app.bin'");
+  assertStringIncludes(message, "found 'bootloader.bin'");
+});
+
+Deno.test("artifactLayers: the only layer under another title may be an archive that holds the path", async () => {
+  const layers = [tarLayer([tarFile("opt/app.bin", "inside")], { mediaType: RAW, title: "all.tgz" })];
+  assertEquals(text((await extract({ layers, isArtifact: true, path: "opt/app.bin" })).content), "inside");
+});
+
+Deno.test("artifactLayers: two names that could be anywhere are not the same name", async () => {
+  const layers = [raw("a bootloader", "../build/bootloader.bin"), raw("notes", "notes.txt")];
+  assertEquals((await refusal({ layers, isArtifact: true, path: "../build/app.bin" })).code, "none-found");
+  const got = await extract({ layers, isArtifact: true, path: "../build/bootloader.bin" });
+  assertEquals(text(got.content), "a bootloader");
 });
 
 Deno.test("artifactLayers: the layer whose title is the path", async () => {
