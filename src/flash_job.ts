@@ -20,6 +20,7 @@ import { openRegistry } from "./registry/registry_client.ts";
 import type { JobReport } from "./report/job_report.ts";
 import type { Progress } from "./report/progress.ts";
 import { sideBySide } from "./side_by_side.ts";
+import { untilAborted } from "./until_aborted.ts";
 import type { World } from "./world.ts";
 
 /** What a job is run with. */
@@ -52,17 +53,13 @@ export async function flashJob(config: JobConfig, world: World, options: FlashOp
     what: "the job",
   };
   try {
-    const agent = await chooseAgent(config, world, warn);
-    const job: Job = {
-      config,
-      world,
-      record,
-      agent,
-      self: options.self,
-      onProgress: options.onProgress,
-      warn,
-    };
-    return record.report(await within(deadline, (signal) => runJob(job, signal)));
+    const ending = await within(deadline, async (signal) => {
+      // Its files may lie on a disk that does not answer.
+      const agent = await untilAborted(chooseAgent(config, world, warn), signal);
+      const { self, onProgress } = options;
+      return await runJob({ config, world, record, agent, self, onProgress, warn }, signal);
+    });
+    return record.report(ending);
   } catch (error) {
     world.log.debug(error instanceof Error ? error.stack ?? error.message : String(error));
     return record.report(endingOf(options.signal.aborted ? options.signal.reason : error));

@@ -47,6 +47,17 @@ testFailures("attestation", [
 
 testFailures("agent", [
   {
+    name: "a certificate that is a pipe nobody writes to",
+    arrange: async (lab) => {
+      const pipe = `${lab.directory}/pipe`;
+      await new Deno.Command("mkfifo", { args: [pipe] }).output();
+      return { SERVER_CRT_PATH: pipe };
+    },
+    outcome: "agent-failed",
+    cause: /Cannot read '.*pipe': it is no file, wanted a PEM file/,
+    device: "undisturbed",
+  },
+  {
     name: "a port that is taken",
     arrange: (lab, resources) => {
       const holder = resources.use(Deno.listen({ hostname: "0.0.0.0", port: 0 }));
