@@ -23,12 +23,12 @@ export class ContentStore {
     this.#world = world;
   }
 
-  /** Content that fits into memory, or `undefined`. */
+  /** Content of at most `limit` bytes, or `undefined`. */
   async readSmall(digest: Digest, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return await this.#sound(digest, async (file) => {
+    return await this.#sound(digest, limit, async (file) => {
       const size = await file.size();
-      if (size > limit) return undefined;
-      const bytes = new Uint8Array(size);
+      // it may have grown since it was looked at
+      const bytes = new Uint8Array(Math.min(size, limit));
       const length = await file.readAt(0, bytes);
       return length === size && digestOf(bytes, algorithmOf(digest)) === digest ? bytes : undefined;
     });
@@ -36,7 +36,7 @@ export class ContentStore {
 
   /** Content as a source, verified once before its first byte is given out, and again while it is. */
   async open(expected: Expected, options?: VerifyOptions): Promise<ByteSource | undefined> {
-    return await this.#sound(expected.digest, async (file) => {
+    return await this.#sound(expected.digest, Infinity, async (file) => {
       const isSound = await drain(verifiedSource(fileSource(file, new Uint8Array(PIECE)), expected));
       if (!isSound) return undefined;
       const again = await this.#world.files.open(this.#pathOf(expected.digest));
@@ -69,14 +69,16 @@ export class ContentStore {
     };
   }
 
-  /** Runs `read` on the file of a digest; a file that is not what it should be is removed. */
+  /** Runs `read` on the file of a digest; one that is not what it should be is removed, one over the limit let be. */
   async #sound<Result>(
     digest: Digest,
+    limit: number,
     read: (file: FileHandle) => Promise<Result | undefined>,
   ): Promise<Result | undefined> {
     const path = this.#pathOf(digest);
     try {
-      if (!(await this.#world.files.facts(path))?.isFile) return undefined;
+      const facts = await this.#world.files.facts(path);
+      if (!facts?.isFile || facts.size > limit) return undefined;
       using file = await this.#world.files.open(path);
       const result = await read(file);
       if (result !== undefined) return result;

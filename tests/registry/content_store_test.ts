@@ -100,6 +100,15 @@ Deno.test("ContentStore: spoilt content is removed with a warning, however it wa
   });
 });
 
+Deno.test("ContentStore: a layer that is asked for as a document stays where it is", async () => {
+  await withStore(async ({ store, world }) => {
+    await store.keep(DIGEST, BYTES);
+    assertEquals(await store.readSmall(DIGEST, BYTES.length - 1), undefined);
+    assertEquals(await readAll(await store.open(EXPECTED)), BYTES);
+    assertEquals(world.lines, []);
+  });
+});
+
 Deno.test("ContentStore: content spoilt between its two verifications fails the stream", async () => {
   await withStore(async ({ store, path }) => {
     await store.keep(DIGEST, BYTES);
