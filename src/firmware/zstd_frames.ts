@@ -68,14 +68,11 @@ export class ZstdFrames {
     const flags = descriptor[0] ?? 0;
     const rest = headerLength(flags);
     if (rest > 0) yield await this.#take(rest);
-    for (let last = false; !last;) {
-      const header = await this.#take(3);
-      const value = littleEndian(header, 3);
-      last = (value & 1) === 1;
-      const type = (value >> 1) & 3;
-      if (type === RESERVED_BLOCK) throw new SyntaxError("a Zstandard block has the reserved type");
-      yield header;
-      yield* this.#pass(type === RLE_BLOCK ? 1 : value >> 3);
+    for (const blocks = new Blocks(); !blocks.ended;) {
+      if (!await this.#fill()) throw cutShort();
+      const length = blocks.follow(this.#rest);
+      yield this.#rest.subarray(0, length);
+      this.#rest = this.#rest.subarray(length);
     }
     if ((flags & 4) !== 0) yield await this.#take(4);
   }
@@ -94,7 +91,7 @@ export class ZstdFrames {
   /** Exactly `length` bytes, as they come. */
   async *#pass(length: number): AsyncGenerator<Uint8Array> {
     for (let left = length; left > 0;) {
-      if (!await this.#fill()) throw new SyntaxError("the Zstandard stream is cut short");
+      if (!await this.#fill()) throw cutShort();
       const part = this.#rest.subarray(0, left);
       this.#rest = this.#rest.subarray(part.length);
       left -= part.length;
@@ -115,6 +112,52 @@ export class ZstdFrames {
     }
     return true;
   }
+}
+
+/**
+ * Follows the blocks of one frame through its chunks, a whole chunk at a time: a block takes three bytes, and a layer
+ * of empty ones would keep us for minutes if each were waited for by itself.
+ */
+class Blocks {
+  #header = 0;
+  #headerLength = 0;
+  #contentLeft = 0;
+  #isLast = false;
+
+  /** Has the last block been seen to its end? */
+  get ended(): boolean {
+    return this.#isLast && this.#contentLeft === 0;
+  }
+
+  /** How many bytes of this chunk belong to the blocks: all of them, or those up to the end of the last block. */
+  follow(chunk: Uint8Array): number {
+    let at = 0;
+    while (at < chunk.length && !this.ended) {
+      if (this.#contentLeft === 0) {
+        this.#readHeader(chunk[at++] ?? 0);
+      } else {
+        const length = Math.min(this.#contentLeft, chunk.length - at);
+        this.#contentLeft -= length;
+        at += length;
+      }
+    }
+    return at;
+  }
+
+  /** Block_Header (RFC 8878, 3.1.1.2): three bytes, little-endian. */
+  #readHeader(byte: number): void {
+    this.#header += byte * 256 ** this.#headerLength++;
+    if (this.#headerLength < 3) return;
+    const type = (this.#header >> 1) & 3;
+    if (type === RESERVED_BLOCK) throw new SyntaxError("a Zstandard block has the reserved type");
+    this.#isLast = (this.#header & 1) === 1;
+    this.#contentLeft = type === RLE_BLOCK ? 1 : this.#header >> 3;
+    this.#header = this.#headerLength = 0;
+  }
+}
+
+function cutShort(): SyntaxError {
+  return new SyntaxError("the Zstandard stream is cut short");
 }
 
 /** Bytes of Window_Descriptor, Dictionary_ID and Frame_Content_Size (RFC 8878, 3.1.1.1). */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { FirmwareError } from "../../src/firmware/firmware_error.ts";
 import { decodeLayer } from "../../src/firmware/layer_decoder.ts";
+import { ZstdFrames } from "../../src/firmware/zstd_frames.ts";
 import { concatBytes } from "../builders/tar.ts";
 import { bytes } from "./stand_in_layers.ts";
 
@@ -13,6 +14,13 @@ const HALVES = [CONTENT.subarray(0, 90_001), CONTENT.subarray(90_001)] as const;
 const SKIPPABLE = new Uint8Array([0x5a, 0x2a, 0x4d, 0x18, 6, 0, 0, 0, 1, 2, 3, 4, 5, 6]);
 /** A frame of a single run-length block, written by hand: 3 times `x`, no checksum. */
 const RUN = new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0x20, 3, 0b0001_1011, 0, 0, 0x78]);
+
+/** A frame of 50,000 empty blocks (RFC 8878, 3.1.1.2), written by hand: 150,000 bytes that hold nothing. */
+const EMPTY_BLOCKS = concatBytes([
+  new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0, 0x58]),
+  new Uint8Array(49_999 * 3),
+  new Uint8Array([1, 0, 0]),
+]);
 
 const ENCODINGS: Readonly<Record<string, readonly [encoded: Uint8Array, decoded: Uint8Array]>> = {
   "plain": [CONTENT, CONTENT],
@@ -32,6 +40,7 @@ const ENCODINGS: Readonly<Record<string, readonly [encoded: Uint8Array, decoded:
   ],
   "zstd of nothing": [zstdCompressSync(bytes("")), bytes("")],
   "zstd of a run": [RUN, bytes("xxx")],
+  "zstd of empty blocks": [EMPTY_BLOCKS, bytes("")],
 };
 
 async function* pieces(whole: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
@@ -133,4 +142,15 @@ Deno.test("decodeLayer: a layer of endlessly many empty frames is left", async (
   }
   const error = await assertRejects(() => Array.fromAsync(decodeLayer(flood())), FirmwareError);
   assertEquals([error.code, frames <= 101_000], ["limit", true]);
+});
+
+Deno.test("ZstdFrames: a frame is handed on chunk by chunk, however many blocks a chunk holds", async () => {
+  const whole = concatBytes([EMPTY_BLOCKS, zstdCompressSync(CONTENT)]);
+  const frames: Uint8Array[][] = [];
+  for await (const frame of new ZstdFrames(pieces(whole, 65_536)).frames()) {
+    frames.push(await Array.fromAsync(frame));
+  }
+  assertEquals(frames.map(concatBytes), [EMPTY_BLOCKS, new Uint8Array(zstdCompressSync(CONTENT))]);
+  // three parts of its header, a part for each chunk, a checksum
+  assertEquals(frames.map((parts) => parts.length <= 7), [true, true]);
 });
