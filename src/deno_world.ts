@@ -113,8 +113,9 @@ async function feed(stdin: WritableStream<Uint8Array>, input: Uint8Array): Promi
 const systemFiles: Files = {
   async facts(path): Promise<FileFacts | undefined> {
     try {
-      const { isFile, isDirectory, size, mode } = await Deno.stat(path);
-      return { isFile, isDirectory, size, mode: mode === null ? null : mode & 0o777 };
+      const { isFile, isDirectory, size, mode, mtime } = await Deno.stat(path);
+      const modified = mtime?.getTime() ?? null;
+      return { isFile, isDirectory, size, mode: mode === null ? null : mode & 0o777, modified };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
         return undefined;

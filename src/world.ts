@@ -177,6 +177,8 @@ export interface FileFacts {
   readonly size: number;
   /** Unix permission bits, where the system has them. */
   readonly mode: number | null;
+  /** When its content last changed, in milliseconds since the Unix epoch, where the system knows. */
+  readonly modified: number | null;
 }
 
 /** The file system. Reads of whole files are bounded by the caller. */

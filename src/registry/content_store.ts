@@ -6,6 +6,9 @@ import { type Expected, verifiedSource, type VerifyOptions } from "./verified_so
 /** Bytes read at once from a file, as many as a read from a connection brings. */
 const PIECE = 64 * 1024;
 
+/** A day without a byte: a stalled pull is given up much earlier, so whoever wrote it was killed. */
+const ABANDONED_AFTER = 24 * 3600 * 1000;
+
 /**
  * Content by digest in a directory, as in an OCI layout: `blobs/<algorithm>/<hex>`.
  *
@@ -16,6 +19,7 @@ const PIECE = 64 * 1024;
 export class ContentStore {
   readonly #directory: string;
   readonly #world: World;
+  #sweeping: Promise<void> | undefined;
 
   /** Touches nothing yet. */
   constructor(directory: string, world: World) {
@@ -91,13 +95,30 @@ export class ContentStore {
   }
 
   async #newEntry(): Promise<NewEntry | undefined> {
-    const path = `${this.#directory}/ingest/${crypto.randomUUID()}`;
+    const ingest = `${this.#directory}/ingest`;
+    const path = `${ingest}/${crypto.randomUUID()}`;
     try {
-      await this.#world.files.makeDirectory(`${this.#directory}/ingest`);
+      await this.#world.files.makeDirectory(ingest);
+      await (this.#sweeping ??= this.#sweep(ingest));
       return new NewEntry(path, await this.#world.files.createPrivate(path), this.#world);
     } catch (error) {
       this.#warn("write to", error);
       return undefined;
+    }
+  }
+
+  /** Removes what killed programs have left. */
+  async #sweep(ingest: string): Promise<void> {
+    const { clock, files, log } = this.#world;
+    try {
+      for (const path of (await files.list(ingest)).map((name) => `${ingest}/${name}`)) {
+        const facts = await files.facts(path);
+        const age = clock.now() - (facts?.modified ?? Infinity);
+        if (facts?.isFile && age > ABANDONED_AFTER) await files.remove(path);
+      }
+    } catch (error) {
+      // it may be another user's, and it is not in the way
+      log.debug(`Cannot clear '${ingest}': ${error instanceof Error ? error.name : "it failed"}`);
     }
   }
 

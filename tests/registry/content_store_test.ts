@@ -131,6 +131,29 @@ Deno.test("ContentStore: several writers of one content do not disturb each othe
   });
 });
 
+Deno.test("ContentStore: what killed programs have left is removed, what is being written is not", async () => {
+  await withStore(async ({ store, directory }) => {
+    await Deno.mkdir(`${directory}/ingest`);
+    const hour = 3600 * 1000;
+    for (const [name, age] of [["left", 25 * hour], ["slow", 23 * hour]] as const) {
+      await Deno.writeFile(`${directory}/ingest/${name}`, BYTES);
+      const modified = new Date(Date.now() - age);
+      await Deno.utime(`${directory}/ingest/${name}`, modified, modified);
+    }
+    await store.keep(DIGEST, BYTES);
+    assertEquals((await leftovers(directory)).map(({ name }) => name), ["slow"]);
+    assertEquals(await readAll(await store.open(EXPECTED)), BYTES);
+  });
+});
+
+Deno.test("ContentStore: what cannot be removed costs nothing", async () => {
+  await withStore(async ({ store, world }) => {
+    await store.keep(DIGEST, BYTES);
+    assertEquals(await readAll(await store.open(EXPECTED)), BYTES);
+    assertEquals(world.lines.map(({ level }) => level), ["debug"]);
+  }, { list: () => Promise.reject(new Error("another's")) });
+});
+
 Deno.test("ContentStore: a full disk costs the store, not the pull", async () => {
   const world = testWorld();
   const full = {
