@@ -47,10 +47,11 @@ function thisProcess(output: DenoOutput, errors: DenoOutput): Process {
 }
 
 async function readInput(): Promise<string> {
-  const bytes = new Uint8Array(MAX_INPUT_BYTES);
+  const bytes = new Uint8Array(MAX_INPUT_BYTES + 1);
   let length = 0;
   for (let read: number | null = 0; read !== null && length < bytes.length; length += read ?? 0) {
     read = await Deno.stdin.read(bytes.subarray(length));
   }
+  if (length > MAX_INPUT_BYTES) throw new RangeError(`it holds more than ${MAX_INPUT_BYTES} bytes`);
   return new TextDecoder().decode(bytes.subarray(0, length));
 }

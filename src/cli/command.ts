@@ -32,7 +32,7 @@ export interface CommandContext {
   readonly screen: Screen;
   /** Writes a result to standard output; a line break is added. */
   readonly print: (text: string) => void;
-  /** Reads standard input to its end, at most 64 KiB. */
+  /** Reads standard input to its end; rejects with `RangeError` when it holds more than a secret would. */
   readonly readInput: () => Promise<string>;
   /** How to start this very program again. */
   readonly self: SelfProgram;

@@ -1,3 +1,4 @@
+import { within } from "../deadline.ts";
 import { flashJob } from "../flash_job.ts";
 import { ConfigError } from "../job/config_error.ts";
 import { type JobConfig, readJobConfig } from "../job/job_config.ts";
@@ -9,6 +10,7 @@ import { finalLine, type JobReport, terminationMessage } from "../report/job_rep
 import type { Progress } from "../report/progress.ts";
 import { visibleJson } from "../report/visible_text.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { commandDeadline } from "./command_deadline.ts";
 import { readPassword } from "./read_password.ts";
 
 /** `flashjob flash`: the whole job. */
@@ -23,7 +25,8 @@ export const flashCommand: Command = {
   positionals: [],
   async run(context) {
     const settings = new Settings(FLASH_OPTIONS, context.flags, context.environment);
-    const report = await runJob(context, settings);
+    const deadline = commandDeadline(context, { settings, what: "the job" });
+    const report = await within(deadline, (signal) => runJob({ ...context, signal }, settings));
     context.screen.clear();
     await leaveTerminationMessage(context, settings.text("termination-log"), report);
     // Last of all: where there is no termination message, Kubernetes shows the end of the log.

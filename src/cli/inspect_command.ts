@@ -21,6 +21,7 @@ import type { SignatureFlags } from "../signature/signature_rule.ts";
 import { visibleJson } from "../report/visible_text.ts";
 import type { World } from "../world.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { commandDeadline } from "./command_deadline.ts";
 import { type Look, lookAtFile } from "./inspect_file.ts";
 import { lookAtImage } from "./inspect_image.ts";
 import { printFailure } from "./print_failure.ts";
@@ -51,8 +52,6 @@ export interface InspectRequest {
   readonly check: CheckSettings;
   /** Who must have signed. */
   readonly signature: SignatureFlags;
-  /** Milliseconds for all of it. */
-  readonly timeout: number;
 }
 
 /** `flashjob inspect`: what an image or a file holds, and what flash would say of it. */
@@ -72,13 +71,11 @@ export const inspectCommand: Command = {
     const settings = new Settings(OPTIONS, context.flags, context.environment);
     const asJson = settings.text("output")?.toLowerCase() === "json";
     try {
-      const request = await readRequest(settings, context);
-      const { world: { clock }, signal } = context;
-      const deadline = { clock, milliseconds: request.timeout, signal, what: "the inspection" };
-      const { report, fileTable } = await within(
-        deadline,
-        (signal) => lookAt(request, { ...context, signal }),
-      );
+      const deadline = commandDeadline(context, { settings, what: "the inspection" });
+      const { report, fileTable } = await within(deadline, async (signal) => {
+        const bounded = { ...context, signal };
+        return await lookAt(await readRequest(settings, bounded), bounded);
+      });
       context.screen.clear();
       context.print(asJson ? visibleJson(report) : inspectTable(report, fileTable).join("\n"));
       return report.code;
@@ -116,8 +113,8 @@ async function readRequest(settings: Settings, context: CommandContext): Promise
       : pull.expectDigest,
     check: readCheckSettings(settings, faults),
     signature: readSignatureFlags(settings, faults),
-    timeout: faults.collect(settings.find("timeout"), parseDuration) ?? 0,
   };
+  faults.collect(settings.find("timeout"), parseDuration);
   if (subject === undefined || faults.messages.length > 0) throw new ConfigError(faults.messages);
   return { subject, ...request };
 }

@@ -12,6 +12,7 @@ import { openRegistry } from "../registry/registry_client.ts";
 import { visibleJson, visibleText } from "../report/visible_text.ts";
 import type { World } from "../world.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { commandDeadline } from "./command_deadline.ts";
 import { printFailure } from "./print_failure.ts";
 import { readPassword } from "./read_password.ts";
 
@@ -41,10 +42,11 @@ export const pullCommand: Command = {
   async run(context) {
     const asJson = settingsOf(context).list("output").some(({ value }) => value === "json");
     try {
-      const request = { ...await readRequest(context), asJson };
-      const { world: { clock }, signal } = context;
-      const deadline = { clock, milliseconds: request.timeout, signal, what: "the pull" };
-      return await within(deadline, (signal) => pull({ ...context, signal }, request));
+      const deadline = commandDeadline(context, { settings: settingsOf(context), what: "the pull" });
+      return await within(deadline, async (signal) => {
+        const bounded = { ...context, signal };
+        return await pull(bounded, { ...await readRequest(bounded), asJson });
+      });
     } catch (error) {
       // For people the command line tells how to go on; a program that asked for JSON gets JSON.
       if (error instanceof ConfigError && !asJson) throw error;
@@ -57,8 +59,6 @@ interface PullRequest {
   readonly reference: ImageReference;
   readonly settings: PullSettings;
   readonly output: string;
-  /** Milliseconds for all of it. */
-  readonly timeout: number;
   readonly asJson: boolean;
 }
 
@@ -72,7 +72,7 @@ async function readRequest(context: CommandContext): Promise<Omit<PullRequest, "
   const password = await readPassword(settings, context);
   const reference = faults.collect({ value: context.args[0] ?? "", from: "REFERENCE" }, parseReference);
   const pull = readPullSettings(settings, { password, registry: reference?.registry, faults });
-  const timeout = faults.collect(settings.find("timeout"), parseDuration) ?? 0;
+  faults.collect(settings.find("timeout"), parseDuration);
   const outputs = settings.list("output").map((setting) => setting.value);
   const [output, ...more] = outputs.filter((value) => value !== "json" && value !== "text");
   if (output === undefined) faults.add("No file is given: wanted --output FILE");
@@ -82,7 +82,7 @@ async function readRequest(context: CommandContext): Promise<Omit<PullRequest, "
   if (reference === undefined || output === undefined || faults.messages.length > 0) {
     throw new ConfigError(faults.messages);
   }
-  return { reference, settings: pull, output, timeout };
+  return { reference, settings: pull, output };
 }
 
 async function pull(context: CommandContext, request: PullRequest): Promise<number> {

@@ -22,7 +22,7 @@ export interface Process {
   readonly errors: TextOutput;
   /** Writes to standard output; a line break is added. */
   readonly print: (text: string) => void;
-  /** Reads standard input to its end, at most 64 KiB. */
+  /** Reads standard input to its end; rejects with `RangeError` when it holds more than a secret would. */
   readonly readInput: () => Promise<string>;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;

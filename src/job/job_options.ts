@@ -78,9 +78,12 @@ export const REGISTRY_OPTIONS: readonly Option[] = [
   ], "30s"),
 ];
 
+/** Longest run of a command unless it is told otherwise. */
+export const USUAL_TIMEOUT = "10m";
+
 /** The deadline over everything a command does. */
 export const TIMEOUT_OPTIONS: readonly Option[] = [
-  value("timeout", TIME, "TIME", "the whole job", ["FLASHJOB_TIMEOUT"], "10m"),
+  value("timeout", TIME, "TIME", "the whole job", ["FLASHJOB_TIMEOUT"], USUAL_TIMEOUT),
 ];
 
 /** Which image and for which device. */

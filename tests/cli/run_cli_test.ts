@@ -130,6 +130,14 @@ Deno.test("runCli: a signal ends the wait for a password that nobody writes, wit
   }
 });
 
+Deno.test("runCli: --timeout ends the wait for a password that nobody writes", async () => {
+  for (const line of [["flash"], ["pull", "127.0.0.1:1/x:1"], ["inspect", "127.0.0.1:1/x:1"]]) {
+    const args = [...line, "--username", "ci", "--password-stdin", "--timeout", "20ms", "--output", "json"];
+    const { code, stdout } = await run(args, ENOUGH, new Promise<string>(() => undefined));
+    assertEquals([code, JSON.parse(stdout).outcome], [124, "deadline"], `${args}`);
+  }
+});
+
 Deno.test("runCli: faults of an inspection's configuration are one object where JSON was asked for", async () => {
   for (const word of ["json", "JSON"]) {
     const args = ["inspect", "127.0.0.1:1/x:1", "--device", "!", "--output", word];

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { environmentOf, writeClassicAgent } from "../lab/classic_agent.ts";
 import { type Lab, LAB_USER, type LabOptions, startLab } from "../lab/lab_world.ts";
 import { answer, blobRequests, manifestRequests } from "../lab/registry_fault.ts";
@@ -121,6 +121,19 @@ for (const format of ["text", "json"] as const) {
   });
 }
 
+Deno.test("flashjob: what is longer than any password is refused as a whole", async () => {
+  await using lab = await startLab();
+  const environment = { DOCKER_CONFIG: "/nonexistent", REGISTRY_USERNAME: LAB_USER.name };
+  const input = `${LAB_USER.password}\n`.padEnd(65_537, "x");
+  const run = await runLabJob(lab, { args: ["--password-stdin"], environment, input });
+  assertEquals(run.code, 2, run.stderr);
+  assertStringIncludes(
+    run.stdout,
+    "--password-stdin: standard input is no password: it holds more than 65536",
+  );
+  assertEquals(lab.registry.requests, []);
+});
+
 Deno.test("flashjob: an external agent's environment is its four variables and the allow-list", async () => {
   await using lab = await startLab();
   const path = await writeClassicAgent(lab.directory, { port: lab.agentPort, timeScale: 1 / 40 });
@@ -188,7 +201,10 @@ function environmentsOfChildren(pid: number): string[] {
     const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean);
     return children.map((child) => Deno.readTextFileSync(`/proc/${child}/environ`)).filter(Boolean);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
+    // A child that ends between the two looks is no child any more.
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH")) {
+      return [];
+    }
     throw error;
   }
 }
