@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { answer, hugeBody, setHeaders } from "../lab/registry_fault.ts";
 import type { RegistryOptions } from "../lab/registry.ts";
 import type { TokenIssuerOptions } from "../lab/registry_token_issuer.ts";
-import { type AttackCase, type Bench, requestsOf, ROBOT, testAttacks, warnings } from "./attack_bench.ts";
+import { type AttackCase, type Bench, requestsOf, ROBOT, warnings } from "./attack_bench.ts";
 
 const CREDENTIALS = { credentials: ROBOT };
 const BASIC: RegistryOptions = { auth: { kind: "basic", user: ROBOT.username, password: ROBOT.password } };
@@ -21,7 +21,8 @@ function withEntry(entry: Readonly<Record<string, string>>): NonNullable<AttackC
 
 const tokenRequests = (bench: Bench) => bench.registry.tokenServer?.requests ?? [];
 
-testAttacks([
+/** Attacks on credentials: whoever wants to be shown what it may not see. */
+export const ATTACKS_ON_CREDENTIALS: readonly AttackCase[] = [
   {
     name: "credentials are shown only after a challenge",
     settings: CREDENTIALS,
@@ -177,4 +178,4 @@ testAttacks([
       );
     },
   },
-]);
+];

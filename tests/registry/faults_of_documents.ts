@@ -32,7 +32,6 @@ import {
   layerRequestCount,
   MANIFEST_DIGEST,
   requestsOf,
-  testAttacks,
   warnings,
 } from "./attack_bench.ts";
 
@@ -50,7 +49,8 @@ function nest(depth: number): OciImage {
   return depth === 0 ? SINGLE : buildIndex({ format: "oci", entries: [nest(depth - 1)] });
 }
 
-testAttacks([
+/** Documents that are false, hostile or too large. */
+export const FAULTS_OF_DOCUMENTS: readonly AttackCase[] = [
   {
     name: "a manifest with one other byte is refused",
     arrange: ({ fault }) => fault(childManifest, corrupt(-3)),
@@ -313,4 +313,4 @@ testAttacks([
     image: imageWith({ editManifest: editFirstLayer({ data: "%%%" }) }),
     expected: "content-mismatch",
   },
-]);
+];

@@ -10,7 +10,6 @@ import {
   layerRequests,
   requestsOf,
   ROBOT,
-  testAttacks,
 } from "./attack_bench.ts";
 
 const CREDENTIALS = { credentials: ROBOT };
@@ -56,7 +55,8 @@ function foreign(
   return { ...one, image: imageWith({ layers: [layer] }) };
 }
 
-testAttacks([
+/** Attacks by redirects and foreign layers: where we are sent, and what we show there. */
+export const ATTACKS_ON_REDIRECTS: readonly AttackCase[] = [
   {
     name: "a blob host sees no Basic of the registry",
     registry: BASIC,
@@ -203,7 +203,7 @@ testAttacks([
     ["http://127.0.0.1:1/layer"],
     "application/vnd.oci.image.layer.v1.tar",
   ),
-]);
+];
 
 function foreignDigest(): string {
   return buildLayer(FOREIGN_BYTES, { format: "oci" }).descriptor.digest;

@@ -9,7 +9,6 @@ import {
   layerRequests,
   requestsOf,
   ROBOT,
-  testAttacks,
 } from "./attack_bench.ts";
 
 const CREDENTIALS = { credentials: ROBOT };
@@ -30,7 +29,8 @@ function faultTokens(
     void registry.tokenServer?.fault({ match: always, action, ...(times === undefined ? {} : { times }) });
 }
 
-testAttacks([
+/** Attacks and faults of token servers. */
+export const ATTACKS_ON_TOKENS: readonly AttackCase[] = [
   {
     name: "a token that is revoked in the middle is replaced",
     registry: tokens(),
@@ -208,4 +208,4 @@ testAttacks([
         "repository:iot/fw:pull",
       ]]),
   },
-]);
+];

@@ -25,7 +25,6 @@ import {
   layerRequestCount,
   layerRequests,
   requestsOf,
-  testAttacks,
 } from "./attack_bench.ts";
 
 /** Waits of a test are a hundredth of these. */
@@ -61,7 +60,8 @@ const STATUS_CASES: readonly AttackCase[] = STATUSES.flatMap((status) => [
   },
 ]);
 
-testAttacks([
+/** Faults on the way: what breaks, stalls, lies about its length or asks for patience. */
+export const FAULTS_OF_NETWORK: readonly AttackCase[] = [
   { name: "a manifest request dropped twice is sent again", ...onceAt(tagRequests, drop(), 2) },
   { name: "a manifest request reset is sent again", ...onceAt(tagRequests, reset()) },
   { name: "a manifest cut in its middle is fetched again", ...onceAt(tagRequests, drop(50)) },
@@ -298,4 +298,4 @@ testAttacks([
       assertStringIncludes(line, `of ${LAYER_SIZE} bytes`);
     },
   },
-]);
+];
