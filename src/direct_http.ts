@@ -26,7 +26,7 @@ export class DirectHttp implements HttpClient {
           reject(new TypeError(`Cannot use the answer of '${url.host}'`, { cause: error }));
         }
       });
-      outgoing.on("socket", (socket) => socket.once("connect", () => init.onConnect?.()));
+      outgoing.on("socket", (socket) => socket.once("connect", () => init.onConnect?.(socket.remoteAddress)));
       outgoing.on("error", (error) => {
         if (init.signal.aborted) reject(init.signal.reason);
         else reject(new TypeError(`Cannot exchange a request with '${url.host}'`, { cause: error }));

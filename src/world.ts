@@ -19,6 +19,8 @@ export interface World {
   openHttp(options: HttpOptions): HttpClient;
   /** The local IPv4 address from which `host:port` is reached. Rejects when there is no route. */
   localAddressTowards(host: string, port: number, signal: AbortSignal): Promise<string>;
+  /** The addresses of a name, A and AAAA: none when it has none; when aborted, those that were answered. */
+  resolveHost(host: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Listens for TLS connections. Throws when the port is taken or the key pair is unusable. */
   listenTls(options: TlsListenOptions): TlsListener;
   /** Starts a program with exactly the given environment and nothing inherited; stdin is closed. */
@@ -79,8 +81,11 @@ export interface HttpInit {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as UTF-8 with its length. */
   readonly body?: string;
-  /** Told as soon as the connection stands, before anything is sent; only an exchange without a proxy can tell. */
-  readonly onConnect?: () => void;
+  /**
+   * Told as soon as the connection stands, before anything is sent, with the peer's address; only an exchange without
+   * a proxy can tell.
+   */
+  readonly onConnect?: (remoteAddress: string | undefined) => void;
   /** Ends the exchange, the body's reading included. */
   readonly signal: AbortSignal;
 }

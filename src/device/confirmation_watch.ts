@@ -1,6 +1,6 @@
 import type { Clock } from "../world.ts";
 import { type ConfirmationFacts, type ConfirmationVerdict, judgeConfirmation } from "./confirmation.ts";
-import type { InfoReading } from "./device_client.ts";
+import type { InfoReading, SilenceSign } from "./device_client.ts";
 
 /** What the watch needs. */
 export interface WatchOptions {
@@ -35,9 +35,9 @@ const LONGEST_PAUSE = 500;
 /**
  * Watches a device through its restart until the verdict cannot change or the time is over.
  *
- * A device that says it is another or runs a new version is believed at once. The old version counts only when it
- * stays for a twelfth of the time (5 s of 60: the device waits 4 s before it restarts), a missing restart only after
- * half of the time, and a missing device only at the end. A silence counts as a restart only once the device can be
+ * A device that says it is another is believed at once. A version counts only when it stays for a twelfth of the time
+ * (5 s of 60): with the old one the device still waits 4 s before it restarts, with the new one it may yet fail its
+ * self-test and roll back. A missing restart counts only after half of the time, and a missing device at the end. A silence counts as a restart only once the device can be
  * through with verifying the image, which keeps it just as busy when it finds the image bad.
  */
 export async function watchReturn(
@@ -54,7 +54,7 @@ export async function watchReturn(
   for (;;) {
     const mayRestart = clock.now() - begun >= options.restartDelay;
     const now = await options.look(signal);
-    silences = now.kind === "silent" && mayRestart ? silences + OUTAGE[now.sign] : 0;
+    silences = now.kind === "silent" && mayRestart ? OUTAGE[now.sign](silences) : 0;
     restarted ||= silences >= 2;
     if (describe(now) !== seen) {
       seen = describe(now);
@@ -62,6 +62,8 @@ export async function watchReturn(
       options.onChange(now);
     }
     const verdict = judgeConfirmation({ ...facts, restarted, now });
+    // What runs another version now has restarted, seen or not, and may do so again.
+    restarted ||= verdict === "confirmed-new";
     const elapsed = clock.now() - begun;
     const patience = PATIENCE[verdict];
     const over = elapsed >= timeout;
@@ -73,14 +75,21 @@ export async function watchReturn(
 }
 
 /**
- * What one silence says of an outage, of which 2 are needed: one lost answer is radio weather, a refused connection is
- * a machine that starts, and one that breaks an exchange off is up.
+ * How much of an outage is seen after one more silence, of which 2 is a restart: one lost answer is radio weather, a
+ * refused connection is a machine that starts, and one that breaks an exchange off is up. A connection that stands
+ * without an answer may be the last of a device that restarts, but however often it happens by itself, the device is
+ * only busy.
  */
-const OUTAGE = { "refused": 2, "nothing": 1, "broken": 0 } as const;
+const OUTAGE: Record<SilenceSign, (silences: number) => number> = {
+  "refused": () => 2,
+  "nothing": (silences) => silences + 1,
+  "stalled": () => 1,
+  "broken": (silences) => silences,
+};
 
 /** Shares of the whole time: how long to watch at least, and how long the last look must have stayed the same. */
 const PATIENCE: Record<ConfirmationVerdict, { readonly total: number; readonly steady: number }> = {
-  "confirmed-new": { total: 0, steady: 0 },
+  "confirmed-new": { total: 0, steady: 1 / 12 },
   "other-device": { total: 0, steady: 0 },
   "unexpected-version": { total: 0, steady: 1 / 12 },
   "confirmed-same": { total: 0, steady: 1 / 12 },

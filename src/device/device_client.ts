@@ -5,18 +5,28 @@ import type { Clock, HttpClient } from "../world.ts";
 import { type DeviceAddress, formatDeviceAddress } from "./device_address.ts";
 import { DeviceError } from "./device_error.ts";
 import { type DeviceInfo, parseDeviceInfo } from "./device_info.ts";
-import { type DeviceRequest, infoRequest, onboardRequest, updateRequest } from "./update_request.ts";
+import {
+  type DeviceRequest,
+  infoRequest,
+  isDottedIpv4,
+  onboardRequest,
+  updateRequest,
+} from "./update_request.ts";
 
 /** One look at `/info`. */
 export type InfoReading =
   | { readonly kind: "info"; readonly info: DeviceInfo }
   /** An HTTP server answered, but it has no usable `/info`. */
   | { readonly kind: "absent"; readonly found: string }
-  /**
-   * No HTTP answer. `refused`: the machine is up and nothing listens; `nothing`: no sign of it came back; `broken`:
-   * something is there, but the exchange broke off.
-   */
-  | { readonly kind: "silent"; readonly found: string; readonly sign: "refused" | "nothing" | "broken" };
+  /** No HTTP answer. */
+  | { readonly kind: "silent"; readonly found: string; readonly sign: SilenceSign };
+
+/**
+ * What a silence shows all the same. `refused`: the machine is up and nothing listens; `nothing`: no sign of it came
+ * back; `stalled`: the connection stood and no answer came in time, as of a device that is busy; `broken`: something
+ * is there, but the exchange broke off.
+ */
+export type SilenceSign = "refused" | "nothing" | "stalled" | "broken";
 
 /** What the device said to the update request. */
 export type UpdateReply =
@@ -45,6 +55,7 @@ const MAX_REPLY_BYTES = 4096;
 export class DeviceClient {
   readonly #address: DeviceAddress;
   readonly #options: DeviceClientOptions;
+  #ipv4: string | undefined;
 
   /** Does nothing yet. */
   constructor(address: DeviceAddress, options: DeviceClientOptions) {
@@ -52,10 +63,16 @@ export class DeviceClient {
     this.#options = options;
   }
 
+  /** The dotted IPv4 address at which it was last reached. */
+  get ipv4(): string | undefined {
+    return this.#ipv4;
+  }
+
   /** Reads `/info`. Rejects only when `signal` is aborted: a device without it is a reading too. */
   async readInfo(signal: AbortSignal): Promise<InfoReading> {
+    const sent = new SentRequest(infoRequest(this.#address));
     try {
-      const { status, body } = await this.#exchange(infoRequest(this.#address), MAX_INFO_BYTES, signal);
+      const { status, body } = await this.#exchange(sent, MAX_INFO_BYTES, signal);
       if (status !== 200) return { kind: "absent", found: `HTTP ${status}` };
       const info = parseDeviceInfo(new TextDecoder().decode(body));
       return info === undefined
@@ -64,7 +81,7 @@ export class DeviceClient {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof RangeError) return { kind: "absent", found: `more than ${MAX_INFO_BYTES} bytes` };
-      return { kind: "silent", found: faultText(error), sign: signOf(error) };
+      return { kind: "silent", found: faultText(error), sign: signOf(error, sent.isConnected) };
     }
   }
 
@@ -74,11 +91,8 @@ export class DeviceClient {
    */
   async readCertificate(signal: AbortSignal): Promise<Uint8Array | undefined> {
     try {
-      const { status, body } = await this.#exchange(
-        onboardRequest(this.#address),
-        MAX_CERTIFICATE_BYTES,
-        signal,
-      );
+      const sent = new SentRequest(onboardRequest(this.#address));
+      const { status, body } = await this.#exchange(sent, MAX_CERTIFICATE_BYTES, signal);
       return status === 200 && body.length > 0 ? body : undefined;
     } catch {
       // Whatever went wrong, the device goes unidentified ahead of time and the caller says so.
@@ -95,16 +109,14 @@ export class DeviceClient {
    */
   async requestUpdate(agentIp: string, signal: AbortSignal): Promise<UpdateReply> {
     const where = formatDeviceAddress(this.#address);
-    const { url, init } = updateRequest(this.#address, agentIp);
-    let isConnected = false;
-    const request = { url, init: { ...init, onConnect: () => void (isConnected = true) } };
+    const sent = new SentRequest(updateRequest(this.#address, agentIp));
     let reply: { readonly status: number; readonly body: Uint8Array };
     try {
-      reply = await this.#exchange(request, MAX_REPLY_BYTES, signal);
+      reply = await this.#exchange(sent, MAX_REPLY_BYTES, signal);
     } catch (error) {
       signal.throwIfAborted();
       // A device that is switched off often leaves no other trace than that no connection ever stood.
-      if (!isConnected) {
+      if (!sent.isConnected) {
         throw new DeviceError(
           "unreachable",
           `Cannot ask '${where}' to update: ${faultText(error)}, wanted an answer to POST /update`,
@@ -131,15 +143,20 @@ export class DeviceClient {
   }
 
   async #exchange(
-    request: DeviceRequest,
+    sent: SentRequest,
     limit: number,
     signal: AbortSignal,
   ): Promise<{ status: number; body: Uint8Array }> {
     const { clock, timeout, http } = this.#options;
+    const onConnect = (address: string | undefined): void => {
+      sent.isConnected = true;
+      if (address !== undefined && isDottedIpv4(address)) this.#ipv4 = address;
+    };
     return await within(
       { clock, milliseconds: timeout, signal, what: "the device's answer" },
       async (signal) => {
-        const response = await http.fetch(request.url, { ...request.init, signal });
+        const { url, init } = sent.request;
+        const response = await http.fetch(url, { ...init, signal, onConnect });
         // Trust boundary: a device, or whatever answers at its address, may send without end.
         const stream = response.body?.pipeThrough(new LimitedBytesTransformStream(limit, { error: true }), {
           signal,
@@ -153,6 +170,16 @@ export class DeviceClient {
   }
 }
 
+/** A request, and whether a connection ever stood for it. */
+class SentRequest {
+  readonly request: DeviceRequest;
+  isConnected = false;
+
+  constructor(request: DeviceRequest) {
+    this.request = request;
+  }
+}
+
 /** What became of an exchange with a device, in words. */
 export function faultText(error: unknown): string {
   if (error instanceof DeadlineError) return "no answer in time";
@@ -160,8 +187,8 @@ export function faultText(error: unknown): string {
   return fault === "unknown" ? "the exchange broke off" : FAULT_TEXT[fault];
 }
 
-function signOf(error: unknown): "refused" | "nothing" | "broken" {
-  if (error instanceof DeadlineError) return "nothing";
+function signOf(error: unknown, isConnected: boolean): SilenceSign {
+  if (error instanceof DeadlineError) return isConnected ? "stalled" : "nothing";
   const fault = networkFault(error);
   if (fault === "refused") return "refused";
   return fault === "unreachable" || fault === "unresolved" ? "nothing" : "broken";

@@ -26,6 +26,7 @@ const NEW: InfoReading = { kind: "info", info: { device: "esp32s3", version: "1.
 const OTHER: InfoReading = { kind: "info", info: { device: "esp32c3", version: "1.1.0", cut: false } };
 const ABSENT: InfoReading = { kind: "absent", found: "HTTP 404" };
 const LOST: InfoReading = { kind: "silent", found: "no answer in time", sign: "nothing" };
+const STALLED: InfoReading = { kind: "silent", found: "no answer in time", sign: "stalled" };
 const REFUSED: InfoReading = { kind: "silent", found: "connection refused", sign: "refused" };
 const BROKEN: InfoReading = { kind: "silent", found: "connection closed", sign: "broken" };
 
@@ -77,11 +78,33 @@ Deno.test("watchReturn: a device that is busy with the image right after the tra
   assertEquals([seen.verdict, seen.restarted], ["rejected", false]);
 });
 
-Deno.test("watchReturn: the new version is believed as soon as it is seen", async () => {
+Deno.test("watchReturn: the new version is believed when it stays for five seconds", async () => {
   const seen = await watch({ script: [[4000, LOST], [8000, NEW]] });
   assertEquals(seen.verdict, "confirmed-new");
-  assert(seen.restarted && seen.after < 8600, `${seen.after}`);
+  assert(seen.restarted && seen.after >= 13_000 && seen.after < 13_600, `${seen.after}`);
   assertEquals(seen.changes, [OLD, LOST, NEW]);
+});
+
+Deno.test("watchReturn: a new version that fails its self-test is a rollback, also where no outage was seen", async () => {
+  const scripts: Scene["script"][] = [
+    [[4000, REFUSED], [6000, NEW], [10_000, OLD]],
+    [[6000, NEW], [9000, REFUSED], [10_000, OLD]],
+    [[6000, NEW], [10_000, OLD]],
+  ];
+  for (const script of scripts) {
+    const seen = await watch({ script });
+    assertEquals([seen.verdict, seen.restarted], ["rolled-back", true]);
+  }
+});
+
+Deno.test("watchReturn: a busy device that lets every look wait has not restarted", async () => {
+  const seen = await watch({ before: NEW, script: [[0, NEW], [4000, STALLED], [9000, NEW]] });
+  assertEquals([seen.verdict, seen.restarted], ["rejected", false]);
+});
+
+Deno.test("watchReturn: an answer that a restart cuts off counts with the silence that follows", async () => {
+  const seen = await watch({ before: NEW, script: [[0, NEW], [4000, STALLED], [4500, LOST], [5000, NEW]] });
+  assertEquals([seen.verdict, seen.restarted], ["confirmed-same", true]);
 });
 
 Deno.test("watchReturn: the same version needs a restart, and then five steady seconds", async () => {

@@ -43,6 +43,12 @@ Deno.test("DeviceClient.readInfo: every way in which a device answers, or does n
   assertEquals(await lookAt({ info: "silent" }, 200), {
     kind: "silent",
     found: "no answer in time",
+    sign: "stalled",
+  });
+  await using hole = await startBlackHole();
+  assertEquals(await client(hole.endpoint, 200).readInfo(NEVER), {
+    kind: "silent",
+    found: "no answer in time",
     sign: "nothing",
   });
   const reset = await lookAt({ info: "reset" });
@@ -77,7 +83,7 @@ Deno.test("DeviceClient.readInfo: hostile answers are readings, bounded in size 
 Deno.test("DeviceClient.readInfo: an answer that never ends is given up at the deadline", async () => {
   await using server = new RawServer("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n{", { stays: true });
   const reading = await client(server.endpoint, 200).readInfo(NEVER);
-  assertEquals(reading, { kind: "silent", found: "no answer in time", sign: "nothing" });
+  assertEquals(reading, { kind: "silent", found: "no answer in time", sign: "stalled" });
 });
 
 Deno.test("DeviceClient: an abort ends every request with its reason", async () => {
