@@ -122,7 +122,7 @@ async function pullFirmware(
 ): Promise<PulledFirmware> {
   const { config, world, record } = job;
   using registry = openRegistry(config.pull.registry, world);
-  const pull = { reference: config.firmware, settings: config.pull };
+  const pull = { reference: config.firmware, settings: config.pull, warn: job.warn };
   const file = await record.phase("pull", async () => {
     const image = await resolveFirmwareImage(pull, registry, world, signal);
     record.facts.image = {

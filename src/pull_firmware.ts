@@ -21,9 +21,19 @@ export interface PullOptions {
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
+/** What is to be pulled. */
+export interface WantedImage {
+  /** The image. */
+  readonly reference: ImageReference;
+  /** How to get it, and for which chip. */
+  readonly settings: PullSettings;
+  /** Told what the caller should know besides; the log alone when absent. */
+  readonly warn?: (message: string) => void;
+}
+
 /** Reference -> index -> manifest of the wanted platform. The registry room verifies each step. */
 export async function resolveFirmwareImage(
-  pull: { readonly reference: ImageReference; readonly settings: PullSettings },
+  pull: WantedImage,
   registry: RegistryClient,
   world: World,
   signal: AbortSignal,
@@ -31,11 +41,10 @@ export async function resolveFirmwareImage(
   const { reference, settings } = pull;
   const log = world.log.room("registry");
   if (reference.digest === undefined && settings.expectDigest === undefined) {
-    log.warn(
-      "The tag can be moved to another image at any time; pin it with @sha256:... or --expect-digest",
-      {
-        reference: formatReference(reference),
-      },
+    const warn = pull.warn ?? ((message) => log.warn(message));
+    warn(
+      `The tag of '${formatReference(reference)}' can be moved to another image at any time; ` +
+        "pin it with @sha256:... or --expect-digest",
     );
   }
   const platform = { os: settings.platformOs, architecture: settings.device };
