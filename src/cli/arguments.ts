@@ -9,6 +9,8 @@ export interface ParsedArguments {
   readonly flags: Flags;
   /** What is wrong with the line, one sentence each. */
   readonly faults: readonly string[];
+  /** How many words behind unknown flags were taken for their values. */
+  readonly swallowed: number;
 }
 
 /**
@@ -23,6 +25,7 @@ export function parseArguments(args: readonly string[], options: readonly Option
   const flags: Record<string, string | boolean | readonly string[]> = {};
   const faults: string[] = [];
   const words = [...args];
+  let swallowed = 0;
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === "--") {
       positionals.push(...words.splice(0));
@@ -39,7 +42,10 @@ export function parseArguments(args: readonly string[], options: readonly Option
     if (option === undefined) {
       faults.push(`Unknown flag '${shown}'${didYouMean(name, [...table.keys()], "--")}`);
       // Perhaps its value: a word that is judged alone would only be a second fault of the same mistake.
-      if (follows) words.shift();
+      if (follows) {
+        words.shift();
+        swallowed++;
+      }
     } else if (option.kind === "switch") {
       if (inline !== undefined && !/^(true|false)$/.test(inline)) {
         faults.push(`--${name} takes no value but true or false`);
@@ -55,7 +61,7 @@ export function parseArguments(args: readonly string[], options: readonly Option
       else flags[name] = value;
     }
   }
-  return { positionals, flags, faults };
+  return { positionals, flags, faults, swallowed };
 }
 
 /** A dash alone is a word: by custom it stands for standard input. */

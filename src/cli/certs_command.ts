@@ -9,6 +9,7 @@ import { ConfigError } from "../job/config_error.ts";
 import { JobFailure, type Outcome } from "../job/job_outcome.ts";
 import type { Ending } from "../job/job_record.ts";
 import { OUTPUT_OPTIONS } from "../job/job_options.ts";
+import { checkOutputSettings } from "../job/output_config.ts";
 import { Faults, type Option, parseChoice, Settings } from "../job/option.ts";
 import { endingOf } from "../job_ending.ts";
 import { type Row, rows } from "../report/table_rows.ts";
@@ -60,12 +61,12 @@ export const certsCommand: Command = {
         ? await initAuthority({ ...request.settings, paths: request.authority }, context.world)
         : await issueLeaf({ ...request.settings, ...request }, context.world);
       context.print(
-        request.asJson ? visibleJson(toJson(request.kind, made)) : table(request, made).join("\n"),
+        context.asJson ? visibleJson(toJson(request.kind, made)) : table(request, made).join("\n"),
       );
       return 0;
     } catch (error) {
       const reason: unknown = context.signal.aborted ? context.signal.reason : error;
-      return printFailure(context, certsEnding(reason), request.asJson);
+      return printFailure(context, certsEnding(reason));
     }
   },
 };
@@ -82,12 +83,12 @@ interface CertsRequest {
     readonly commonName?: string;
     readonly days?: number;
   };
-  readonly asJson: boolean;
 }
 
 function readRequest({ args, flags, environment }: CommandContext): CertsRequest {
   const settings = new Settings(OPTIONS, flags, environment);
   const faults = new Faults();
+  checkOutputSettings(settings, faults);
   const kind = faults.collect({ value: args[0] ?? "", from: "certs" }, parseChoice(["init", "leaf"])) ??
     "init";
   const algorithm = faults.collect(settings.find("algorithm"), parseChoice(KEY_ALGORITHMS));
@@ -117,7 +118,6 @@ function readRequest({ args, flags, environment }: CommandContext): CertsRequest
       ...(commonName === undefined ? {} : { commonName }),
       ...(days === undefined ? {} : { days }),
     },
-    asJson: settings.text("output") === "json",
   };
 }
 

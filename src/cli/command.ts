@@ -1,3 +1,4 @@
+import type { ConfigError } from "../job/config_error.ts";
 import type { Environment, Flags, Option } from "../job/option.ts";
 import type { Screen } from "../report/screen.ts";
 import type { World } from "../world.ts";
@@ -12,12 +13,26 @@ export interface Command {
   readonly options: readonly Option[];
   /** Names of its positional arguments; those in brackets may be left out. */
   readonly positionals: readonly string[];
-  /** Does the work; resolves to the exit code. */
+  /** Does the work; resolves to the exit code. Throws `ConfigError` for what the line and the environment ask for. */
   run(context: CommandContext): Promise<number>;
+  /** How a program is told of a line that cannot be run, where the usual object is not what it expects. */
+  refuse?(context: CommandContext, error: ConfigError): Promise<number>;
+}
+
+/** How a command tells its end. */
+export interface Speech {
+  /** Standard error, shared with the log. */
+  readonly screen: Screen;
+  /** Writes a result to standard output; a line break is added. */
+  readonly print: (text: string) => void;
+  /** Writes the last words of a failure to standard error, in the format of the log. */
+  readonly complain: (line: string) => void;
+  /** Whether the result is wanted as JSON. */
+  readonly asJson: boolean;
 }
 
 /** What a command gets; everything it may touch is here. */
-export interface CommandContext {
+export interface CommandContext extends Speech {
   /** Positional arguments, as many as the command asks for. */
   readonly args: readonly string[];
   /** Flags as parsed. */
@@ -28,10 +43,6 @@ export interface CommandContext {
   readonly world: World;
   /** Aborted by SIGINT and SIGTERM, with an {@linkcode Interruption} as its reason. */
   readonly signal: AbortSignal;
-  /** Standard error, shared with the log. */
-  readonly screen: Screen;
-  /** Writes a result to standard output; a line break is added. */
-  readonly print: (text: string) => void;
   /** Reads standard input to its end; rejects with `RangeError` when it holds more than a secret would. */
   readonly readInput: () => Promise<string>;
   /** How to start this very program again. */

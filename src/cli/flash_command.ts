@@ -27,16 +27,24 @@ export const flashCommand: Command = {
     const settings = new Settings(FLASH_OPTIONS, context.flags, context.environment);
     const deadline = commandDeadline(context, { settings, what: "the job" });
     const report = await within(deadline, (signal) => runJob({ ...context, signal }, settings));
-    context.screen.clear();
-    await leaveTerminationMessage(context, settings.text("termination-log"), report);
-    // Last of all: where there is no termination message, Kubernetes shows the end of the log.
-    if (settings.text("output")?.toLowerCase() === "json") {
-      context.print(visibleJson(report));
-      context.world.log[report.code === 0 ? "info" : "error"](finalLine(report));
-    } else context.print(finalLine(report));
-    return report.code;
+    return await tell(report, settings, context);
+  },
+  async refuse(context, error) {
+    const settings = new Settings(FLASH_OPTIONS, context.flags, context.environment);
+    return await tell(new JobRecord(context.world.clock).report(endingOf(error)), settings, context);
   },
 };
+
+async function tell(report: JobReport, settings: Settings, context: CommandContext): Promise<number> {
+  context.screen.clear();
+  await leaveTerminationMessage(context, settings.text("termination-log"), report);
+  // Last of all: where there is no termination message, Kubernetes shows the end of the log.
+  if (context.asJson) {
+    context.print(visibleJson(report));
+    context.world.log[report.code === 0 ? "info" : "error"](finalLine(report));
+  } else context.print(finalLine(report));
+  return report.code;
+}
 
 async function runJob(context: CommandContext, settings: Settings): Promise<JobReport> {
   const { world, screen, signal, self } = context;

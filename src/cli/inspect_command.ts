@@ -10,6 +10,7 @@ import {
   TIMEOUT_OPTIONS,
 } from "../job/job_options.ts";
 import { Faults, type Option, parseDuration, Settings } from "../job/option.ts";
+import { checkOutputSettings } from "../job/output_config.ts";
 import { type PullSettings, readPullSettings, readRegistrySettings } from "../job/pull_config.ts";
 import { readSignatureFlags } from "../job/signature_config.ts";
 import { endingOf } from "../job_ending.ts";
@@ -69,7 +70,6 @@ export const inspectCommand: Command = {
   positionals: ["REFERENCE|FILE"],
   async run(context) {
     const settings = new Settings(OPTIONS, context.flags, context.environment);
-    const asJson = settings.text("output")?.toLowerCase() === "json";
     try {
       const deadline = commandDeadline(context, { settings, what: "the inspection" });
       const { report, fileTable } = await within(deadline, async (signal) => {
@@ -77,12 +77,11 @@ export const inspectCommand: Command = {
         return await lookAt(await readRequest(settings, bounded), bounded);
       });
       context.screen.clear();
-      context.print(asJson ? visibleJson(report) : inspectTable(report, fileTable).join("\n"));
+      context.print(context.asJson ? visibleJson(report) : inspectTable(report, fileTable).join("\n"));
       return report.code;
     } catch (error) {
-      // For people the command line tells how to go on; a program that asked for JSON gets JSON.
-      if (error instanceof ConfigError && !asJson) throw error;
-      return printFailure(context, endingOf(context.signal.aborted ? context.signal.reason : error), asJson);
+      if (error instanceof ConfigError) throw error;
+      return printFailure(context, endingOf(context.signal.aborted ? context.signal.reason : error));
     }
   },
 };
@@ -96,6 +95,7 @@ function lookAt(request: InspectRequest, context: CommandContext): Promise<Look>
 
 async function readRequest(settings: Settings, context: CommandContext): Promise<InspectRequest> {
   const faults = new Faults();
+  checkOutputSettings(settings, faults);
   const password = await readPassword(settings, context);
   const subject = await readSubject(context, faults);
   const given = {

@@ -4,7 +4,8 @@ import { parseAttestationUrl } from "../job/attestation_url.ts";
 import { ConfigError } from "../job/config_error.ts";
 import { OUTCOMES, SIGNAL_OUTCOMES } from "../job/job_outcome.ts";
 import { Faults, type Option, parseChoice, parseDuration, parsePort, Settings } from "../job/option.ts";
-import { OUTPUT_OPTIONS } from "../job/job_options.ts";
+import { LOG_OPTIONS } from "../job/job_options.ts";
+import { readLogSettings } from "../job/output_config.ts";
 import { type OtaAgentSettings, runOtaAgent } from "../ota_agent/ota_agent.ts";
 import { visibleJson } from "../report/visible_text.ts";
 import { withoutUser } from "../without_user.ts";
@@ -39,6 +40,7 @@ const OPTIONS: readonly Option[] = [
   text("expect-certificate", "SHA256", "fingerprint of the device's certificate"),
   text("expect-address", "A.B.C.D", "the device's address"),
   text("attested-ahead", "SHA256@MS", "certificate found genuine at this time (epoch milliseconds)"),
+  ...LOG_OPTIONS,
 ];
 
 /** `flashjob agent`: the OTA agent alone, with the contract of the classic ota-agent. */
@@ -47,7 +49,7 @@ export const otaAgentCommand: Command = {
   about:
     "Serves one device on port 4433 and ends: the four variables of the classic ota-agent are understood, and what\n" +
     "happens is printed on standard output as one JSON object a line. Exit codes are those of `flashjob flash`.",
-  options: [...OPTIONS, ...OUTPUT_OPTIONS],
+  options: OPTIONS,
   positionals: [],
   async run(context) {
     const settings = readAgentSettings(new Settings(OPTIONS, context.flags, context.environment));
@@ -66,6 +68,7 @@ export const otaAgentCommand: Command = {
 /** Throws {@linkcode ConfigError} with all faults at once. */
 function readAgentSettings(settings: Settings): OtaAgentSettings {
   const faults = new Faults();
+  readLogSettings(settings, faults);
   const needed = (name: string, variable: string): string => {
     const value = settings.text(name);
     if (value === undefined) faults.add(`${variable} is not set: wanted --${name} or ${variable}`);

@@ -3,6 +3,7 @@ import { within } from "../deadline.ts";
 import { ConfigError } from "../job/config_error.ts";
 import { JobFailure, OUTCOMES } from "../job/job_outcome.ts";
 import { IMAGE_OPTIONS, OUTPUT_OPTIONS, REGISTRY_OPTIONS, TIMEOUT_OPTIONS } from "../job/job_options.ts";
+import { checkOutputSettings, isForm, withForm } from "../job/output_config.ts";
 import { Faults, type Option, parseDuration, Settings } from "../job/option.ts";
 import { type PullSettings, readPullSettings } from "../job/pull_config.ts";
 import { endingOf } from "../job_ending.ts";
@@ -16,13 +17,14 @@ import { commandDeadline } from "./command_deadline.ts";
 import { printFailure } from "./print_failure.ts";
 import { readPassword } from "./read_password.ts";
 
-/** `--output` names the file; `--output json` beside it chooses the form of the result, as in every command. */
+/** Names the file; `--output json` beside it chooses the form of the result, as in every command. */
 const OUTPUT: Option = {
   name: "output",
   kind: "list",
   group: "What and where",
   placeholder: "FILE|json",
-  help: "the file to write, once all of it is verified; json: print the result as JSON",
+  help:
+    "the file to write, once all of it is verified; json, as $FLASHJOB_OUTPUT: the result on stdout as JSON",
 };
 
 const OPTIONS: readonly Option[] = [
@@ -40,17 +42,15 @@ export const pullCommand: Command = {
   options: OPTIONS,
   positionals: ["REFERENCE"],
   async run(context) {
-    const asJson = settingsOf(context).list("output").some(({ value }) => value === "json");
     try {
       const deadline = commandDeadline(context, { settings: settingsOf(context), what: "the pull" });
       return await within(deadline, async (signal) => {
         const bounded = { ...context, signal };
-        return await pull(bounded, { ...await readRequest(bounded), asJson });
+        return await pull(bounded, await readRequest(bounded));
       });
     } catch (error) {
-      // For people the command line tells how to go on; a program that asked for JSON gets JSON.
-      if (error instanceof ConfigError && !asJson) throw error;
-      return printFailure(context, endingOf(context.signal.aborted ? context.signal.reason : error), asJson);
+      if (error instanceof ConfigError) throw error;
+      return printFailure(context, endingOf(context.signal.aborted ? context.signal.reason : error));
     }
   },
 };
@@ -59,22 +59,22 @@ interface PullRequest {
   readonly reference: ImageReference;
   readonly settings: PullSettings;
   readonly output: string;
-  readonly asJson: boolean;
 }
 
 function settingsOf({ flags, environment }: CommandContext): Settings {
-  return new Settings(OPTIONS, flags, environment);
+  return new Settings([...OPTIONS, ...OUTPUT_OPTIONS], withForm(flags), environment);
 }
 
-async function readRequest(context: CommandContext): Promise<Omit<PullRequest, "asJson">> {
+async function readRequest(context: CommandContext): Promise<PullRequest> {
   const settings = settingsOf(context);
   const faults = new Faults();
+  checkOutputSettings(settings, faults);
   const password = await readPassword(settings, context);
   const reference = faults.collect({ value: context.args[0] ?? "", from: "REFERENCE" }, parseReference);
   const pull = readPullSettings(settings, { password, registry: reference?.registry, faults });
   faults.collect(settings.find("timeout"), parseDuration);
-  const outputs = settings.list("output").map((setting) => setting.value);
-  const [output, ...more] = outputs.filter((value) => value !== "json" && value !== "text");
+  const [output, ...more] = new Settings([OUTPUT], context.flags, {}).list(OUTPUT.name)
+    .map(({ value }) => value).filter((value) => !isForm(value));
   if (output === undefined) faults.add("No file is given: wanted --output FILE");
   if (more.length > 0) {
     faults.add(`Several files are given: ${[output, ...more].join(", ")}; wanted one --output FILE`);
@@ -105,7 +105,7 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
   });
   screen.clear();
   context.print(
-    request.asJson
+    context.asJson
       ? visibleJson({
         outcome: "pulled",
         code: 0,

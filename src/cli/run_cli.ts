@@ -1,14 +1,16 @@
 import { ConfigError } from "../job/config_error.ts";
 import { OUTCOMES } from "../job/job_outcome.ts";
-import { type Environment, Faults, parseChoice, Settings } from "../job/option.ts";
 import { OUTPUT_OPTIONS } from "../job/job_options.ts";
-import { type LogOptions, openLog } from "../report/log_sink.ts";
+import { type Environment, Faults, Settings } from "../job/option.ts";
+import { readForm, readLogSettings, withForm } from "../job/output_config.ts";
+import { openLog } from "../report/log_sink.ts";
 import { Screen, type TextOutput } from "../report/screen.ts";
 import type { Log, World } from "../world.ts";
-import { parseArguments } from "./arguments.ts";
+import { parseArguments, type ParsedArguments } from "./arguments.ts";
 import type { Command, SelfProgram } from "./command.ts";
 import { type CommandEntry, COMMANDS, DEFAULT_COMMAND } from "./command_table.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { printFailure } from "./print_failure.ts";
 import { didYouMean } from "./suggestion.ts";
 import { VERSION } from "./version.ts";
 
@@ -43,45 +45,52 @@ export async function runCli(process: Process): Promise<number> {
   }
   if (first === "--version" || first === "version") return printed(process, PROGRAM);
   const { entry, rest } = chooseCommand(process.args);
-  const usageFault = (message: string): number => {
-    screen.line(`flashjob: ${message}`);
-    screen.line(`Try: flashjob ${entry?.name ?? ""} --help`.replace("  ", " "));
+  const command = await entry?.load();
+  const options = command?.options ?? OUTPUT_OPTIONS;
+  const { flags, positionals, faults, swallowed } = parseArguments(rest, options);
+  if (entry !== undefined && command !== undefined) {
+    if (flags["version"] === true) return printed(process, PROGRAM);
+    if (flags["help"] === true) return printed(process, commandHelp(entry.name, command));
+  }
+
+  const settings = new Settings(OUTPUT_OPTIONS, withForm(flags), process.environment);
+  const output = new Faults();
+  const { level, format } = readLogSettings(settings, output);
+  const hasForm = options.some(({ name }) => name === "output");
+  const asJson = hasForm && readForm(settings, output) === "json";
+  const colour = process.errors.columns() !== undefined && !process.environment["NO_COLOR"];
+  const log = openLog({ level, format, colour, write: (line) => screen.line(line) });
+  const complain = (line: string): void => format === "json" ? log.error(line) : screen.line(line);
+  const context = {
+    ...process,
+    args: positionals,
+    flags,
+    world: process.openWorld(log),
+    screen,
+    complain,
+    asJson,
+  };
+
+  const refuse = (error: ConfigError): number | Promise<number> => {
+    if (asJson) {
+      return command?.refuse?.(context, error) ??
+        printFailure(context, { outcome: "configuration", message: error.message });
+    }
+    complain(`flashjob: ${error.message}`);
+    complain(`Try: flashjob ${entry?.name ?? ""} --help`.replace("  ", " "));
     return OUTCOMES.configuration.exit;
   };
-  if (entry === undefined) {
-    return usageFault(`Unknown command '${first}'${didYouMean(first, COMMANDS.map(({ name }) => name))}`);
+  if (command === undefined) {
+    const nearest = didYouMean(first, COMMANDS.map(({ name }) => name));
+    return await refuse(new ConfigError([`Unknown command '${first}'${nearest}`]));
   }
-  const command = await entry.load();
-  const { flags, positionals, faults } = parseArguments(rest, command.options);
-  if (flags["version"] === true) return printed(process, PROGRAM);
-  if (flags["help"] === true) return printed(process, commandHelp(entry.name, command));
-  const settings = new Settings(OUTPUT_OPTIONS, flags, process.environment);
-  const output = new Faults();
-  const level = output.collect(
-    settings.find("log-level"),
-    parseChoice<LogOptions["level"]>(["debug", "info", "warning", "error"]),
-  );
-  const format = output.collect(
-    settings.find("log-format"),
-    parseChoice<LogOptions["format"]>(["text", "json"]),
-  );
-  output.collect(settings.find("output"), parseChoice(["text", "json"]));
-  const all = [...faults, ...positionalFaults(command, positionals), ...output.messages];
-  if (all.length > 0) return usageFault(new ConfigError(all).message);
-
-  const colour = process.errors.columns() !== undefined && !process.environment["NO_COLOR"];
-  const log = openLog({
-    level: level ?? "info",
-    format: format ?? "text",
-    colour,
-    write: (line) => screen.line(line),
-  });
-  const world = process.openWorld(log);
+  const line = [...faults, ...positionalFaults(command, { positionals, swallowed })];
+  if (line.length > 0) return await refuse(new ConfigError([...line, ...output.messages]));
   try {
-    return await command.run({ ...process, args: positionals, flags, world, screen });
+    return await command.run(context);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return usageFault(error.message);
+    return await refuse(error);
   } finally {
     screen.clear();
   }
@@ -96,9 +105,13 @@ function chooseCommand(
   return { entry: COMMANDS.find((candidate) => candidate.name === first), rest };
 }
 
-function positionalFaults(command: Command, positionals: readonly string[]): string[] {
+function positionalFaults(
+  command: Command,
+  { positionals, swallowed }: Pick<ParsedArguments, "positionals" | "swallowed">,
+): string[] {
+  // A word behind an unknown flag may be the one that seems to be missing.
   const needed = command.positionals.filter((name) => !name.startsWith("["));
-  const missing = needed.slice(positionals.length);
+  const missing = needed.slice(positionals.length + swallowed);
   if (missing.length > 0) return [`Missing ${missing.join(" and ")}`];
   const extra = positionals[command.positionals.length];
   return extra === undefined ? [] : [`Unexpected argument '${extra}'`];

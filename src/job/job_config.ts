@@ -4,6 +4,7 @@ import { type CheckSettings, readCheckSettings } from "./check_config.ts";
 import { ConfigError } from "./config_error.ts";
 import { Faults, parseChoice, parseDuration, parsePort, parseSwitch, type Settings } from "./option.ts";
 import type { SignatureFlags } from "../signature/signature_rule.ts";
+import { checkOutputSettings } from "./output_config.ts";
 import { type PullSettings, readPullSettings } from "./pull_config.ts";
 import { findHost, parseAgentIp, readAttestationUrl } from "./job_addresses.ts";
 import { readSignatureFlags } from "./signature_config.ts";
@@ -93,6 +94,7 @@ const AGENT_PATH = "/usr/local/bin/ota-agent";
  */
 export function readJobConfig(settings: Settings, password: string | undefined): JobConfig {
   const faults = new Faults();
+  checkOutputSettings(settings, faults);
   const need = <Value>(value: Value | undefined, sentence: string): Value => {
     // The cast is safe: a fault is noted, so the configuration that would hold the hole is never returned.
     if (value === undefined && sentence !== "") faults.add(sentence);

@@ -9,7 +9,15 @@ const SIGNATURE = "Signature of the image";
 const TIME = "Deadlines";
 const OUTPUT = "Output";
 
-/** How every command speaks. */
+/** How a command speaks whose result has one form. */
+export const LOG_OPTIONS: readonly Option[] = [
+  value("log-level", OUTPUT, "LEVEL", "debug, info, warning or error", ["LOG_LEVEL"], "info"),
+  value("log-format", OUTPUT, "text|json", "how log lines are written", ["LOG_FORMAT"], "text"),
+  toggle("help", OUTPUT, "this text"),
+  toggle("version", OUTPUT, "the version of flashjob"),
+];
+
+/** How every other command speaks. */
 export const OUTPUT_OPTIONS: readonly Option[] = [
   value(
     "output",
@@ -19,10 +27,7 @@ export const OUTPUT_OPTIONS: readonly Option[] = [
     ["FLASHJOB_OUTPUT"],
     "text",
   ),
-  value("log-level", OUTPUT, "LEVEL", "debug, info, warning or error", ["LOG_LEVEL"], "info"),
-  value("log-format", OUTPUT, "text|json", "how log lines are written", ["LOG_FORMAT"], "text"),
-  toggle("help", OUTPUT, "this text"),
-  toggle("version", OUTPUT, "the version of flashjob"),
+  ...LOG_OPTIONS,
 ];
 
 /** How registries are reached: for every command that reads from one. */

@@ -15,11 +15,12 @@ const TABLE: readonly Option[] = [
 const parse = (...args: string[]) => parseArguments(args, TABLE);
 
 Deno.test("parseArguments: values, switches, lists and words", () => {
-  assertEquals(parse(), { flags: {}, positionals: [], faults: [] });
+  assertEquals(parse(), { flags: {}, positionals: [], faults: [], swallowed: 0 });
   assertEquals(parse("a", "--host", "x:1", "b", "--dry-run", "c", "--key=1", "--key", "2=3", "-"), {
     flags: { host: "x:1", "dry-run": true, key: ["1", "2=3"] },
     positionals: ["a", "b", "c", "-"],
     faults: [],
+    swallowed: 0,
   });
 });
 
@@ -35,7 +36,7 @@ Deno.test("parseArguments: the value after = is taken as it is", () => {
     ["--host=true", "true"],
   ];
   for (const [arg, value] of table) {
-    assertEquals(parse(arg), { flags: { host: value }, positionals: [], faults: [] }, arg);
+    assertEquals(parse(arg), { flags: { host: value }, positionals: [], faults: [], swallowed: 0 }, arg);
   }
 });
 
@@ -44,6 +45,7 @@ Deno.test("parseArguments: an empty value is a value that a script left empty", 
     flags: { host: "", key: [""] },
     positionals: ["x"],
     faults: [],
+    swallowed: 0,
   });
 });
 
@@ -71,6 +73,7 @@ Deno.test("parseArguments: a switch is on, or true, or false, and nothing else",
     flags: { "dry-run": true },
     positionals: ["false"],
     faults: [],
+    swallowed: 0,
   });
   for (const value of ["no", "0", "", "False", "off"]) {
     assertEquals(parse(`--dry-run=${value}`).faults, ["--dry-run takes no value but true or false"], value);
@@ -86,7 +89,8 @@ Deno.test("parseArguments: unknown flags are told once, with the nearest one and
     [["--no-dry-run"], "Unknown flag '--no-dry-run', did you mean '--dry-run'?"],
   ];
   for (const [args, fault] of table) {
-    assertEquals(parse(...args), { flags: {}, positionals: [], faults: [fault] }, `${args}`);
+    const swallowed = args.length - 1;
+    assertEquals(parse(...args), { flags: {}, positionals: [], faults: [fault], swallowed }, `${args}`);
   }
   for (const args of [["-psecret"], ["-p", "secret"], ["-p=secret"]]) {
     const { faults } = parse(...args);
@@ -108,6 +112,7 @@ Deno.test("parseArguments: after -- everything is a word", () => {
     flags: { host: "x" },
     positionals: ["--dry-run", "--", "-h", "--host"],
     faults: [],
+    swallowed: 0,
   });
 });
 
@@ -143,6 +148,7 @@ Deno.test("parseArguments: any line is read without a surprise", () => {
         flags,
         positionals,
         faults,
+        swallowed: 0,
       });
     }),
     { seed: 20267, numRuns: 3000 },

@@ -79,12 +79,100 @@ Deno.test("runCli: a command without its argument, or with one too many, is not 
   assertEquals((await run(["--", "x"])).code, 2);
 });
 
-Deno.test("runCli: how to speak is checked in variables too", async () => {
-  for (const variable of ["LOG_LEVEL", "LOG_FORMAT", "FLASHJOB_OUTPUT"]) {
-    const { code, stderr } = await run([], { ...ENOUGH, [variable]: "loud" });
-    assertEquals(code, 2);
-    assertStringIncludes(stderr, `${variable}: Cannot use 'loud'`);
+/** A line for each command, which lacks something else as well. */
+const LACKING: readonly (readonly [line: readonly string[], lacks: string])[] = [
+  [["flash", "--agent-port", "x"], "--agent-port"],
+  [["pull", "127.0.0.1:1/x:1", "--output", "/nowhere/x"], "--device"],
+  [["inspect", "127.0.0.1:1/x:1", "--device", "!"], "--device"],
+  [["agent", "--port", "x"], "--port"],
+  [["certs", "init", "--days", "x"], "--days"],
+];
+
+Deno.test("runCli: how to speak is checked in variables too, together with the rest of the configuration", async () => {
+  assertEquals(LACKING.map(([[command]]) => command), COMMANDS.map(({ name }) => name));
+  const { DEVICE: _, ...environment } = ENOUGH;
+  for (const [line, lacks] of LACKING) {
+    for (const variable of ["LOG_LEVEL", "LOG_FORMAT", "FLASHJOB_OUTPUT"]) {
+      // the one form of an agent's result is JSON lines
+      if (line[0] === "agent" && variable === "FLASHJOB_OUTPUT") continue;
+      const { code, stdout, stderr } = await run(line, { ...environment, [variable]: "loud" });
+      const told = line[0] === "flash" ? stdout : stderr;
+      assertEquals(code, 2);
+      for (const name of [`${variable}: Cannot use 'loud'`, lacks]) assertStringIncludes(told, name);
+    }
   }
+});
+
+Deno.test("runCli: a log level that is none still leaves a report and a termination message", async () => {
+  const termination = await Deno.makeTempFile({ prefix: "termination-log-" });
+  const environment = { ...ENOUGH, TERMINATION_LOG: termination, FLASHJOB_OUTPUT: "json", LOG_LEVEL: "loud" };
+  const lines = [["flash"], ["flash", "--hots", "10.0.0.7"]];
+  for (const line of lines) {
+    await Deno.writeTextFile(termination, "");
+    const { code, stdout } = await run(line, environment);
+    const report = JSON.parse(stdout);
+    assertEquals([code, report.outcome, report.warnings], [2, "configuration", []]);
+    assertStringIncludes(report.message, "LOG_LEVEL: Cannot use 'loud'");
+    assertEquals(report.message.includes("'--hots', did you mean '--host'?"), line.length > 1);
+    assertEquals(JSON.parse(await Deno.readTextFile(termination)).message, report.message);
+  }
+  await Deno.remove(termination);
+});
+
+Deno.test("runCli: the word that the log itself writes for warnings is a level", async () => {
+  for (const level of ["warn", "WARN", "warning"]) {
+    const { stdout, stderr } = await run(["flash", "--agent-port", "x"], { ...ENOUGH, LOG_LEVEL: level });
+    assertStringIncludes(stdout, "(exit 2): --agent-port");
+    assert(!stdout.includes("LOG_LEVEL"), stdout);
+    assertEquals(stderr, "");
+  }
+});
+
+Deno.test("runCli: a failure is JSON where JSON was asked for, by flag or variable, in any case", async () => {
+  const lines = [
+    ...LACKING.map(([line]) => line).filter(([command]) => command !== "agent"),
+    ["pull", "--device", "esp32"],
+    ["flash", "--hots", "x"],
+    ["inspect", "./nowhere"],
+    ["flsh"],
+  ];
+  const { DEVICE: _, ...environment } = ENOUGH;
+  for (const line of lines) {
+    const ways = [
+      await run([...line, "--output", "json"], environment),
+      await run([...line, "--output", "JSON"], environment),
+      await run(line, { ...environment, FLASHJOB_OUTPUT: "Json" }),
+    ];
+    for (const { code, stdout } of ways) {
+      const found = JSON.parse(stdout);
+      assertEquals([found.code, found.outcome], [code, code === 2 ? "configuration" : "local-io"], `${line}`);
+    }
+    assertEquals(
+      (await run([...line, "--output", "text"], { ...environment, FLASHJOB_OUTPUT: "json" })).stdout
+        .startsWith("{"),
+      false,
+    );
+  }
+});
+
+Deno.test("runCli: with --log-format json every line on standard error is JSON", async () => {
+  const { DEVICE: _, ...environment } = ENOUGH;
+  const lines = [...LACKING.map(([line]) => line), ["pull"], ["inspect", "./nowhere"], ["flsh"]];
+  for (const line of lines) {
+    for (const output of [[], ["--output", "json"]]) {
+      if (line[0] === "agent" && output.length > 0) continue;
+      const { stdout, stderr } = await run([...line, "--log-format", "json", ...output], environment);
+      const told = stderr.split("\n").filter((text) => text !== "");
+      for (const text of told) assertEquals(JSON.parse(text).level, "error", text);
+      assert(told.length > 0 || stdout.startsWith("FAILED"), `${line}`);
+    }
+  }
+});
+
+Deno.test("runCli: an unknown flag is one fault, whatever stands behind it", async () => {
+  const { stderr } = await run(["pull", "--chache", "registry.example/a:1"]);
+  assertStringIncludes(stderr, "flashjob: Unknown flag '--chache', did you mean '--cache'?\n");
+  assertStringIncludes((await run(["pull", "--chache=x"])).stderr, "Missing REFERENCE");
 });
 
 Deno.test("runCli: without a command it is flash, whose configuration faults are a report", async () => {

@@ -293,6 +293,9 @@ Deno.test("readJobConfig: every fault is told, each with where it comes from", (
     VERIFY_IDENTITY: "maybe",
     DRY_RUN: "ja",
     CONFIRM_HOST: "http://a/b",
+    LOG_LEVEL: "loud",
+    LOG_FORMAT: "xml",
+    FLASHJOB_OUTPUT: "yaml",
   };
   const faults = faultsOf(flags, environment);
   const origins = [

@@ -37,6 +37,8 @@ export function spawnOwnAgent(command: ChildCommand, world: World): Child | unde
         signal: stop.signal,
         screen: new Screen({ write: (text) => say(stderr, text), columns: () => undefined }),
         print: (text) => say(stdout, `${text}\n`),
+        complain: (line) => say(stderr, `${line}\n`),
+        asJson: false,
         readInput: () => Promise.resolve(""),
         self: { path: command.path, args: PROGRAM_ARGS },
       });
