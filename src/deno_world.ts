@@ -23,6 +23,7 @@ export function denoWorld(log: Log): World {
     random: Math.random,
     openHttp: (options) => options.proxy === "direct" ? new DirectHttp() : new EnvironmentHttp(options),
     localAddressTowards,
+    resolveHost,
     listenTls,
     spawn,
   };
@@ -76,6 +77,14 @@ async function localAddressTowards(host: string, port: number, signal: AbortSign
   } finally {
     connection.close();
   }
+}
+
+async function resolveHost(host: string, signal: AbortSignal): Promise<readonly string[]> {
+  const answers = await Promise.allSettled([
+    Deno.resolveDns(host, "A", { signal }),
+    Deno.resolveDns(host, "AAAA", { signal }),
+  ]);
+  return answers.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
 }
 
 function spawn(command: ChildCommand): Child {

@@ -134,6 +134,7 @@ export class AuthSession {
   async #newToken(question: TokenQuestion, signal: AbortSignal): Promise<BearerToken> {
     const ask = () =>
       fetchToken(question, { credential: this.#credential, wire: this.#wire, signal }, this.#world);
+    await this.#wire.checkName(this.#subject.origin, question.server, signal);
     try {
       return await ask();
     } catch (refusal) {

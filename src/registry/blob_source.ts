@@ -17,6 +17,8 @@ export interface BlobPlace {
   readonly url: URL;
   /** Proof for it; a foreign place gets none. */
   readonly session: AuthSession | undefined;
+  /** The registry whose image names it, of a foreign place. */
+  readonly namedBy?: URL;
   /** Only asked in another one's stead: what it cannot give at once, that one gives. */
   readonly isMirror?: boolean;
 }
@@ -97,12 +99,12 @@ export class BlobSource implements ByteSource {
     if (place === undefined) {
       throw new RegistryError("not-found", `Cannot get '${this.#expected.digest}': no place has it`);
     }
-    const { url, session } = place;
+    const { url } = place;
     const watch = new StallWatch(signal, { clock: this.#world.clock, idle: idleTimeout, what: url.host });
     try {
       const range = this.#offset > 0 && this.#isRangeServer ? { range: `bytes=${this.#offset}-` } : {};
       const response = await watch.wait(
-        () => exchange.ask({ url, session, headers: range, signal: watch.signal }),
+        () => exchange.ask({ ...place, headers: range, signal: watch.signal }),
         () => 0,
       );
       const skip = await this.#checkedSkip(response, url);

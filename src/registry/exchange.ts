@@ -14,6 +14,8 @@ export interface Ask {
   readonly url: URL;
   /** Proof for the first origin; without it nothing is ever proven, as for foreign layers. */
   readonly session: AuthSession | undefined;
+  /** Whose word the first origin is, if it is not the user's. */
+  readonly namedBy?: URL;
   /** Sent to every origin on the way. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends the exchange; of a successful one, also the body. */
@@ -39,12 +41,14 @@ export class Exchange {
   async ask(ask: Ask): Promise<Response> {
     let { url } = ask;
     let session = ask.session?.covers(url) ? ask.session : undefined;
+    if (ask.namedBy !== undefined) await this.#wire.checkName(ask.namedBy, url, ask.signal);
     let wire = session === undefined ? this.#wire.stranger : this.#wire;
     for (let hops = 0;; hops++) {
       const response = await this.#provenAnswer(url, { ...ask, session, wire });
       if (!isRedirect(response.status)) return response;
       await discard(response);
       const target = redirectTarget(url, response.headers.get("location"), hops);
+      await this.#wire.checkName(url, target, ask.signal);
       // another origin is another context: its own challenge is answered, with nothing of ours
       if (target.origin !== url.origin) {
         wire = this.#wire.stranger;

@@ -170,8 +170,10 @@ export class RegistryClient implements Disposable {
 
   #placesOf(reference: ImageReference, descriptor: Descriptor): BlobPlace[] {
     const held = this.#connection.placesOf(reference, (source) => blobUrl(source, descriptor.digest));
-    const foreign = held.slice(-1).flatMap(({ url }) => foreignUrls(descriptor, url));
-    return [...held, ...foreign.map((url) => ({ url, session: undefined }))];
+    const foreign = held.slice(-1).flatMap(({ url: namedBy }) =>
+      foreignUrls(descriptor, namedBy).map((url) => ({ url, session: undefined, namedBy }))
+    );
+    return [...held, ...foreign];
   }
 
   #pulled(places: readonly BlobPlace[], descriptor: Descriptor, options: BlobRequestOptions): ByteSource {

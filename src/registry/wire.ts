@@ -2,6 +2,7 @@ import { networkFault } from "../network_fault.ts";
 import type { HttpClient, HttpInit, World } from "../world.ts";
 import { apiHost } from "./endpoints.ts";
 import { hostClass } from "./host_class.ts";
+import { checkName } from "./name_check.ts";
 import { namesProxy } from "./proxy_choice.ts";
 import { RegistryError, shownUrl } from "./registry_error.ts";
 import { isPassingFault } from "./retry_timing.ts";
@@ -77,6 +78,11 @@ export class Wire implements Disposable {
       init.signal.throwIfAborted();
       throw unreachable(url, error);
     }
+  }
+
+  /** Rejects with `policy` when `from` names a host whose addresses it may not lead us to. */
+  async checkName(from: URL, to: URL, signal: AbortSignal): Promise<void> {
+    await checkName(from, to, { environment: this.#settings.environment, world: this.#world, signal });
   }
 
   /** Ends all connections. */

@@ -227,6 +227,64 @@ for (const [what, url] of LURES) {
   });
 }
 
+/** What a name of theirs may resolve to; the registry's own does to a public address. */
+const INWARD_ADDRESSES = ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "64:ff9b::a9fe:a9fe"];
+const NAMED = "https://inward.example/x";
+
+Deno.test("RegistryClient: a public registry may not lead to a name at an inward address, in any way", async () => {
+  const layer = buildLayer(new Uint8Array(50), {
+    format: "oci",
+    mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    descriptor: { urls: [NAMED] },
+  });
+  const isLayer = ({ path }: { readonly path: string }): boolean => path.endsWith(layer.descriptor.digest);
+  await onStage({ ...BASIC, image: imageWith({ layers: [layer] }) }, async ({ registry, directory }) => {
+    const names = { "registry.example": registry.host, "inward.example": registry.host };
+    const outcomes = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for (const address of INWARD_ADDRESSES) {
+        await using world = namedWorld(names, { "inward.example": ["203.0.113.9", address] });
+        using client = openTestRegistry({ caFile: `${directory}/ca.pem`, credentials: ROBOT }, world);
+        found.push(await codeOf(() => pullAll(client, "registry.example/iot/fw:v1")));
+        assertEquals(new Set(world.knocks), new Set(["registry.example"]));
+      }
+      return found;
+    };
+    const refusals = INWARD_ADDRESSES.map(() => "policy");
+
+    const redirected = registry.fault({ match: isLayer, action: redirect(NAMED) });
+    assertEquals(await outcomes(), refusals);
+    redirected.remove();
+    const challenge = { "WWW-Authenticate": `Bearer realm="${NAMED}"` };
+    const challenged = registry.fault({ match: () => true, action: answer(401, challenge) });
+    assertEquals(await outcomes(), refusals);
+    challenged.remove();
+    registry.repository("iot/fw").blobs.delete(layer.descriptor.digest);
+    assertEquals(await outcomes(), refusals);
+  });
+});
+
+Deno.test("RegistryClient: names within one network, and names that a proxy resolves, are followed", async () => {
+  await onStage({}, async ({ registry, cdn, directory }) => {
+    cdn.blobs.set("layer", imageWith({}).blobs.at(-1)?.bytes ?? new Uint8Array());
+    registry.fault({ match: layerRequests, action: redirect("https://cdn.example/blobs/layer") });
+    const names = { "registry.example": registry.host, "cdn.example": cdn.host };
+    const inward = { "cdn.example": ["10.0.0.5"] };
+    const cases = [
+      [{}, inward, "policy"],
+      [{}, { ...inward, "registry.example": ["10.0.0.4"] }, "success"],
+      [{ HTTPS_PROXY: "http://proxy.example" }, inward, "success"],
+      [{ HTTPS_PROXY: "http://proxy.example", NO_PROXY: "cdn.example" }, inward, "policy"],
+      [{}, { "cdn.example": [] }, "success"],
+    ] as const;
+    for (const [environment, addresses, expected] of cases) {
+      await using world = namedWorld(names, addresses);
+      using client = openTestRegistry({ environment, caFile: `${directory}/ca.pem` }, world);
+      assertEquals(await codeOf(() => pullAll(client, "registry.example/iot/fw:v1")), expected);
+    }
+  });
+});
+
 Deno.test("RegistryClient: a foreign layer comes from its place without credentials or certificate", async () => {
   const bytes = new Uint8Array(5000).fill(7);
   const layer = buildLayer(bytes, {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { hostClass } from "../../src/registry/host_class.ts";
+import { hostClass, inwardAddress } from "../../src/registry/host_class.ts";
 import { tokenServer } from "../../src/registry/realm_policy.ts";
 import { redirectTarget } from "../../src/registry/redirect_policy.ts";
 import { RegistryError } from "../../src/registry/registry_error.ts";
@@ -34,6 +34,21 @@ Deno.test("hostClass: addresses in every spelling a URL allows, and names", () =
     ["192.168.1.1", "private"],
     ["100.64.0.1", "private"],
     ["[fd00::1]", "private"],
+    ["[fec0::1]", "private"],
+    ["[feff::1]", "private"],
+    ["[64:ff9b::a9fe:a9fe]", "special"],
+    ["[64:ff9b::127.0.0.1]", "loopback"],
+    ["[64:ff9b::808:808]", "public"],
+    ["[64:ff9b:1::a9fe:a9fe]", "private"],
+    ["[::ffff:0:a9fe:a9fe]", "special"],
+    ["[::ffff:0:10.0.0.1]", "private"],
+    ["[2002:7f00:1::]", "loopback"],
+    ["[2002:a9fe:a9fe::1]", "special"],
+    ["[2002:808:808::1]", "public"],
+    ["[::10.0.0.1]", "private"],
+    ["[::2]", "special"],
+    ["[2001:db8:0:0:0:ffff:7f00:1]", "public"],
+    ["[2600:1f14::64:ff9b]", "public"],
     ["registry", "private"],
     ["harbor.iot.svc", "private"],
     ["printer.local", "private"],
@@ -43,6 +58,33 @@ Deno.test("hostClass: addresses in every spelling a URL allows, and names", () =
   ];
   for (const [host, expected] of table) {
     assertEquals(hostClass(new URL(`http://${host}/`).hostname), expected, host);
+  }
+});
+
+Deno.test("inwardAddress: addresses count as if they stood in the URL, and so does where the other stands", () => {
+  const table: readonly (readonly [string, readonly string[], readonly string[], string | undefined])[] = [
+    ["registry.example", [], [], undefined],
+    ["registry.example", [], ["8.8.8.8", "2001:db8::1"], undefined],
+    ["registry.example", [], ["8.8.8.8", "10.0.0.5"], "10.0.0.5"],
+    ["registry.example", [], ["127.0.0.1"], "127.0.0.1"],
+    ["registry.example", [], ["fd00::1"], "fd00::1"],
+    ["registry.example", [], ["::ffff:169.254.169.254"], "::ffff:169.254.169.254"],
+    // a company's own names
+    ["registry.example", ["10.0.0.4"], ["10.0.0.5"], undefined],
+    ["registry.example", ["10.0.0.4"], ["127.0.0.1"], "127.0.0.1"],
+    ["registry.example", ["127.0.0.1"], ["127.0.0.1"], undefined],
+    ["registry.example", ["127.0.0.1"], ["169.254.169.254"], "169.254.169.254"],
+    // a public host that says it is at home here, too
+    ["registry.example", ["8.8.8.8", "10.0.0.4"], ["10.0.0.5"], "10.0.0.5"],
+    ["registry.example", ["127.0.0.1", "10.0.0.4"], ["127.0.0.1"], "127.0.0.1"],
+    ["harbor.iot.svc", ["8.8.8.8"], ["10.0.0.5"], undefined],
+    ["harbor.iot.svc", [], ["127.0.0.1"], "127.0.0.1"],
+    ["10.0.0.4", [], ["10.0.0.5"], undefined],
+  ];
+  for (const [from, own, addresses, expected] of table) {
+    const [stands, leads] = [new URL(`https://${from}/`), new URL("https://cdn.example/")];
+    const found = inwardAddress({ url: stands, addresses: own }, { url: leads, addresses });
+    assertEquals(found, expected, `${from} ${own} -> ${addresses}`);
   }
 });
 

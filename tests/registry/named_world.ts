@@ -15,8 +15,17 @@ export interface NamedWorld extends TestWorld, AsyncDisposable {
   readonly knocks: string[];
 }
 
-/** `names`: a host without port, to the `127.0.0.1:PORT` behind it. */
-export function namedWorld(names: Readonly<Record<string, string>>): NamedWorld {
+/** An address that is nobody's (RFC 5737). */
+const PUBLIC_ADDRESS = "203.0.113.7";
+
+/**
+ * `names`: a host without port, to the `127.0.0.1:PORT` behind it. `addresses`: what a name resolves to, if not to a
+ * public address.
+ */
+export function namedWorld(
+  names: Readonly<Record<string, string>>,
+  addresses: Readonly<Record<string, readonly string[]>> = {},
+): NamedWorld {
   const knocks: string[] = [];
   const proxy = startNamedProxy(names);
   const openHttp = (options: HttpOptions): HttpClient => {
@@ -37,5 +46,11 @@ export function namedWorld(names: Readonly<Record<string, string>>): NamedWorld 
       [Symbol.dispose]: () => client.close(),
     };
   };
-  return { ...testWorld({ openHttp }), knocks, [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose]() };
+  const resolveHost = (host: string): Promise<readonly string[]> =>
+    Promise.resolve(addresses[host] ?? (names[host] === undefined ? [] : [PUBLIC_ADDRESS]));
+  return {
+    ...testWorld({ openHttp, resolveHost }),
+    knocks,
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+  };
 }
