@@ -43,6 +43,7 @@ export async function flashJob(config: JobConfig, world: World, options: FlashOp
     record.warn(message);
     world.log.warn(message);
   };
+  config.warnings.forEach(warn);
   record.facts.reference = formatReference(config.firmware);
   record.facts.device = { address: formatDeviceAddress(config.host), chip: config.pull.device };
   record.facts.identity = identityOf(config);

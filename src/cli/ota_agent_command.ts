@@ -3,7 +3,15 @@ import { AGENT_OUTCOMES } from "../job/agent_outcomes.ts";
 import { parseAttestationUrl } from "../job/attestation_url.ts";
 import { ConfigError } from "../job/config_error.ts";
 import { OUTCOMES, SIGNAL_OUTCOMES } from "../job/job_outcome.ts";
-import { Faults, type Option, parseChoice, parseDuration, parsePort, Settings } from "../job/option.ts";
+import {
+  Faults,
+  type Option,
+  parseChoice,
+  parseDuration,
+  parsePort,
+  serviceLinkWarning,
+  Settings,
+} from "../job/option.ts";
 import { LOG_OPTIONS } from "../job/job_options.ts";
 import { readLogSettings } from "../job/output_config.ts";
 import { type OtaAgentSettings, runOtaAgent } from "../ota_agent/ota_agent.ts";
@@ -52,8 +60,9 @@ export const otaAgentCommand: Command = {
   options: OPTIONS,
   positionals: [],
   async run(context) {
-    const settings = readAgentSettings(new Settings(OPTIONS, context.flags, context.environment));
-    const end = await runOtaAgent(settings, context.world, {
+    const settings = new Settings(OPTIONS, context.flags, context.environment);
+    for (const link of settings.serviceLinks()) context.world.log.warn(serviceLinkWarning(link));
+    const end = await runOtaAgent(readAgentSettings(settings), context.world, {
       signal: context.signal,
       onEvent: (event) => context.print(visibleJson(event)),
     });

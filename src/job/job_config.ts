@@ -2,7 +2,15 @@ import { type DeviceAddress, isLoopback, parseDeviceAddress } from "../device/de
 import { type ImageReference, parseReference } from "../registry/reference.ts";
 import { type CheckSettings, readCheckSettings } from "./check_config.ts";
 import { ConfigError } from "./config_error.ts";
-import { Faults, parseChoice, parseDuration, parsePort, parseSwitch, type Settings } from "./option.ts";
+import {
+  Faults,
+  parseChoice,
+  parseDuration,
+  parsePort,
+  parseSwitch,
+  serviceLinkWarning,
+  type Settings,
+} from "./option.ts";
 import type { SignatureFlags } from "../signature/signature_rule.ts";
 import { checkOutputSettings } from "./output_config.ts";
 import { type PullSettings, readPullSettings } from "./pull_config.ts";
@@ -61,6 +69,8 @@ export interface JobConfig {
   readonly terminationLog: string;
   /** Milliseconds. */
   readonly timeouts: JobTimeouts;
+  /** What is odd about the settings and stops nothing. */
+  readonly warnings: readonly string[];
   /** Who the operator says this job is for; only shown. */
   readonly identity: { readonly uuid: string | undefined; readonly applicationType: string | undefined };
 }
@@ -147,6 +157,7 @@ export function readJobConfig(settings: Settings, password: string | undefined):
       confirm: duration("confirm-timeout"),
       restartDelay: duration("restart-delay"),
     },
+    warnings: settings.serviceLinks().map(serviceLinkWarning),
     identity: {
       uuid: settings.environment["UUID"]?.trim() || undefined,
       applicationType: settings.environment["APPLICATION_TYPE"]?.trim() || undefined,

@@ -55,7 +55,7 @@ export class Settings {
     if (typeof flag === "string" && flag !== "") return { value: flag, from: `--${name}` };
     for (const variable of option.variables ?? []) {
       const value = this.environment[variable]?.trim();
-      if (value) return { value, from: variable };
+      if (value && !isServiceLink(variable, value)) return { value, from: variable };
     }
     return option.fallback === undefined ? undefined : { value: option.fallback, from: DEFAULT };
   }
@@ -82,6 +82,13 @@ export class Settings {
       value,
       from: found.from,
     }));
+  }
+
+  /** The variables that count as not given, for Kubernetes has set them to link to a Service of a like name. */
+  serviceLinks(): readonly Setting[] {
+    return [...this.#options.values()].flatMap((option) => option.variables ?? [])
+      .map((from) => ({ from, value: this.environment[from]?.trim() ?? "" }))
+      .filter(({ from, value }) => isServiceLink(from, value));
   }
 
   #option(name: string): Option {
@@ -113,6 +120,16 @@ export class Faults {
       return undefined;
     }
   }
+}
+
+/** Kubernetes sets `AGENT_PORT=tcp://10.96.0.7:80` in every pod beside a Service named `agent`. */
+function isServiceLink(variable: string, value: string): boolean {
+  return variable.endsWith("_PORT") && /^(?:tcp|udp|sctp):\/\/[^/\s]+:\d+$/i.test(value);
+}
+
+/** What to tell of a variable that links to a Service. */
+export function serviceLinkWarning({ from, value }: Setting): string {
+  return `${from}=${value} counts as not given: it is how Kubernetes links to a Service, wanted a number`;
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -34,6 +34,20 @@ Deno.test("agent: a password stands in no fault", async () => {
   );
 });
 
+Deno.test("agent: its result has one form, JSON lines, and so no --output", async () => {
+  const { stdout } = await runLine(["agent", "--help"]);
+  assertEquals([stdout.includes("--output"), stdout.includes("--log-format text|json")], [false, true]);
+  const { code, stderr } = await runLine(["agent", "--output=json"], ENOUGH);
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "Unknown flag '--output'");
+});
+
+Deno.test("agent: a Service of its name sets no port", async () => {
+  const { code, stdout, stderr } = await runLine(["agent"], { ...ENOUGH, AGENT_PORT: "tcp://10.96.0.7:80" });
+  assertEquals([code, JSON.parse(stdout).code], [29, "firmware-unreadable"]);
+  assertStringIncludes(stderr, "AGENT_PORT=tcp://10.96.0.7:80 counts as not given");
+});
+
 Deno.test("agent: takes the attestation server as flash does, and addresses only where they are some", async () => {
   const usable = [
     ["--attestation-url", "attestation:8000"],

@@ -370,6 +370,21 @@ Deno.test("readJobConfig: who the job is for is only shown, and empty is nobody"
   });
 });
 
+Deno.test("readJobConfig: a Service named 'agent' sets no port, and that is told", () => {
+  for (const link of ["tcp://10.96.0.7:80", "udp://agent.example:4433", "TCP://[fd00::7]:80"]) {
+    const config = configOf({}, { AGENT_PORT: link });
+    assertEquals([config.agentPort, config.warnings.length], [4433, 1]);
+    assertStringIncludes(config.warnings[0] ?? "", `AGENT_PORT=${link} counts as not given`);
+    assertEquals(configOf({ "agent-port": "5000" }, { AGENT_PORT: link }).agentPort, 5000);
+    assertMatch(faultsOf({ "agent-port": link })[0] ?? "", /^--agent-port: Cannot use/);
+    assertMatch(faultsOf({}, { FLASHJOB_TIMEOUT: link })[0] ?? "", /^FLASHJOB_TIMEOUT: /);
+  }
+  for (const wrong of ["tcp://10.96.0.7", "http://10.96.0.7:80", "tcp://10.96.0.7:80/x", "10.96.0.7:80"]) {
+    assertMatch(faultsOf({}, { AGENT_PORT: wrong })[0] ?? "", /^AGENT_PORT: Cannot use/);
+  }
+  assertEquals(configOf().warnings, []);
+});
+
 Deno.test("readJobConfig: a password stands in no fault", () => {
   const secret = fc.stringMatching(/^[A-Za-z0-9!$&*+,;=:_.~-]{8,24}$/);
   const places = fc.constantFrom<[variable: string, before: string, after: string]>(

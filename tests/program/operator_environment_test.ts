@@ -69,6 +69,18 @@ Deno.test("flashjob: OTA_AGENT_PATH=builtin updates and reports in JSON what hap
   }
 });
 
+Deno.test("flashjob: a Service named 'agent' beside the pod does not end its job", async () => {
+  await using lab = await startLab();
+  const run = await runLabJob(lab, {
+    environment: { AGENT_PORT: "tcp://10.96.0.7:80", DRY_RUN: "true", FLASHJOB_OUTPUT: "json" },
+  });
+  const report = reportOf(run);
+  assertEquals(report.outcome, "dry-run", run.stderr);
+  assert(
+    report.warnings.some((warning) => warning.startsWith("AGENT_PORT=tcp://10.96.0.7:80 counts as not")),
+  );
+});
+
 Deno.test("flashjob: an external program of the C agent's kind updates, with exactly its variables", async () => {
   await using lab = await startLab();
   const path = await writeClassicAgent(lab.directory, { port: lab.agentPort, timeScale: 1 / 40 });
