@@ -2,6 +2,7 @@ import { DeadlineError } from "./deadline.ts";
 import { DeviceError, type DeviceErrorCode } from "./device/device_error.ts";
 import { FirmwareError, type FirmwareErrorCode } from "./firmware/firmware_error.ts";
 import { ImageError, type ImageErrorCode } from "./image/image_error.ts";
+import { ConfigError } from "./job/config_error.ts";
 import { JobFailure, type Outcome, REFUSAL_EXITS, SIGNAL_OUTCOMES } from "./job/job_outcome.ts";
 import type { Ending } from "./job/job_record.ts";
 import { RegistryError, type RegistryErrorCode } from "./registry/registry_error.ts";
@@ -63,7 +64,7 @@ export function endingOf(error: unknown): Ending {
     return { outcome: "signature-refused", reason: error.code, message };
   }
   if (error instanceof DeadlineError) return { outcome: "deadline", message };
-  if (error instanceof Error && error.name === "ConfigError") return { outcome: "configuration", message };
+  if (error instanceof ConfigError) return { outcome: "configuration", message };
   if (isInterruption(error)) {
     return { outcome: SIGNAL_OUTCOMES[error.processSignal], message };
   }

@@ -66,7 +66,7 @@ export const otaAgentCommand: Command = {
       signal: context.signal,
       onEvent: (event) => context.print(visibleJson(event)),
     });
-    if (end.kind === "delivered") return OUTCOMES.updated.exit;
+    if (end.kind === "delivered") return 0;
     const stopped: unknown = context.signal.reason;
     return OUTCOMES[
       stopped instanceof Interruption ? SIGNAL_OUTCOMES[stopped.processSignal] : AGENT_OUTCOMES[end.code]
