@@ -20,6 +20,7 @@ export const flashCommand: Command = {
     "Every flag has a variable, and flags win. A pod of the FlashJob operator needs no flags at all:\n\n" +
     "  FIRMWARE=registry.example.org/team/thermo:1.1 DEVICE=esp32s3 HOST_ENDPOINT=192.168.11.20 \\\n" +
     "  EXTERNAL_IP=192.168.11.2 DICE_AUTH_URL=http://attestation:8000 flashjob\n\n" +
+    "UUID and APPLICATION_TYPE, which it sets as well, are repeated in the result.\n\n" +
     "At a desk, look before you leap with --dry-run. Exit code 0 means done; README.md lists the others.",
   options: FLASH_OPTIONS,
   positionals: [],

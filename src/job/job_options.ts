@@ -49,9 +49,15 @@ export const REGISTRY_OPTIONS: readonly Option[] = [
       "PLAIN_HTTP",
     ],
   ),
-  value("registry-config", REGISTRY, "PATH", "docker config file, its directory, or a mounted pull secret", [
-    "REGISTRY_CONFIG",
-  ]),
+  value(
+    "registry-config",
+    REGISTRY,
+    "PATH",
+    "docker config file, directory or pull secret, before DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE, DOCKER_CONFIG",
+    [
+      "REGISTRY_CONFIG",
+    ],
+  ),
   value("username", REGISTRY, "NAME", "user for the registry of this image", ["REGISTRY_USERNAME"]),
   toggle("password-stdin", REGISTRY, "read that user's password from standard input"),
   value("ca-file", REGISTRY, "PEM", "certificates trusted besides the public ones", ["REGISTRY_CA_FILE"]),
@@ -148,7 +154,7 @@ export const SIGNATURE_OPTIONS: readonly Option[] = [
 /** The job itself. */
 export const JOB_OPTIONS: readonly Option[] = [
   value("firmware", WHAT, "REFERENCE", "the image: registry/repository:tag or @digest", ["FIRMWARE"]),
-  value("host", WHAT, "HOST[:PORT]", "the device; HOST_ENDPOINT_* are read too", ["HOST_ENDPOINT"]),
+  value("host", WHAT, "HOST[:PORT]", "the device; HOST_ENDPOINT_* and HOST are read too", ["HOST_ENDPOINT"]),
   toggle("dry-run", WHAT, "do everything but start the agent and ask the device to update", ["DRY_RUN"]),
   value(
     "agent",

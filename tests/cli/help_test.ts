@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../src/cli/command_table.ts";
+import { OUTCOMES } from "../../src/job/job_outcome.ts";
 import { commandHelp, programHelp } from "../../src/cli/help.ts";
 
 const LINE_CELLS = 120;
@@ -53,6 +54,19 @@ Deno.test("command tables: names are unique, in kebab case, and every valued opt
     }
     for (const variable of variables) assert(/^[A-Z][A-Z0-9_]*$/.test(variable), variable);
   }
+});
+
+Deno.test("commandHelp: flash names every variable and flag that a job reads or a remedy sends its reader to", async () => {
+  const flash = (await helps()).find(({ name }) => name === "flash")?.flat ?? "";
+  const remedies = Object.values(OUTCOMES).flatMap(({ remedy }) =>
+    remedy.match(/\b[A-Z]+(?:_[A-Z]+)+\b|--[a-z][a-z-]+/g) ?? []
+  );
+  const operator = ["HOST_ENDPOINT_*", "HOST", "DICE_AUTH_SERVICE_SERVICE_HOST", "UUID", "APPLICATION_TYPE"];
+  const docker = ["DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE"];
+  assert(remedies.includes("DOCKER_CONFIG") && remedies.includes("--confirm-host"));
+  const words = new Set(flash.split(/[^A-Za-z0-9_*-]+/));
+  const others = remedies.filter((name) => name !== "--help");
+  for (const name of [...operator, ...docker, ...others]) assert(words.has(name), name);
 });
 
 Deno.test("programHelp: names every command and what it does", () => {
