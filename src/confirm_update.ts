@@ -26,6 +26,7 @@ export async function confirmUpdate(job: Job, input: ConfirmInput, signal: Abort
   const { config } = job;
   if (config.confirm === "off") return withoutConfirmation(job, input.delivery);
   const confirmation = await job.record.phase("confirm", () => watch(job, input, signal));
+  await input.delivery.settle();
   job.record.facts.confirmation = { verdict: confirmation.verdict, restarted: confirmation.restarted };
   const after = confirmation.now.kind === "info" ? confirmation.now.info.version : undefined;
   if (after !== undefined && job.record.facts.device !== undefined) {
@@ -47,7 +48,7 @@ function withoutConfirmation(job: Job, delivery: Delivery): Ending {
   }
   job.warn("--confirm off: the device took the whole firmware; whether it runs it was not looked at");
   return {
-    outcome: "updated-unconfirmed",
+    outcome: "sent",
     message: "The device took the whole firmware; its restart was not watched",
   };
 }
@@ -58,8 +59,11 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
   const log = world.log.room("device");
   const host = config.confirmHost ?? config.host;
   const isElsewhere = formatDeviceAddress(host) !== formatDeviceAddress(config.host);
-  // A restart takes some 3 s: two looks must be able to miss the device meanwhile (1.5 s each of the usual 60 s).
-  const timeout = Math.min(config.timeouts.device, Math.max(250, config.timeouts.confirm / 40));
+  // A restart takes some 3 s: two looks must be able to miss the device meanwhile (1.5 s each of the usual 60 s). One
+  // that always takes long to answer needs more.
+  const usual = input.before.kind === "silent" ? 0 : job.record.duration("look") ?? 0;
+  const patience = Math.max(250, config.timeouts.confirm / 40, 2 * usual);
+  const timeout = Math.min(config.timeouts.device, patience);
   const device = new DeviceClient(host, { http: input.http, clock, timeout });
   log.info(`Watching ${formatDeviceAddress(host)} restart`);
   return await watchReturn(
@@ -108,6 +112,13 @@ function judge(
   const { verdict } = seen.confirmation;
   const where = `${config.pull.device} at ${formatDeviceAddress(config.confirmHost ?? config.host)}`;
   const old = seen.before.kind === "info" ? seen.before.info.version : undefined;
+  // Only what got all of the image can have found it bad.
+  if (verdict === "rejected" && !seen.delivery.receipt) {
+    throw new JobFailure(
+      "not-confirmed",
+      `Cannot confirm the update of ${where}: it did not restart, and nothing proves that it got the whole image`,
+    );
+  }
   switch (verdict) {
     case "confirmed-new":
       return {
@@ -147,7 +158,7 @@ interface Versions {
 }
 
 const REASON: Record<keyof typeof FAILED, (versions: Versions) => string> = {
-  "rejected": ({ old }) => `it did not restart and still runs ${old ?? "its old firmware"}`,
+  "rejected": ({ old, after }) => `it did not restart and still runs ${after ?? old ?? "its old firmware"}`,
   "rolled-back": ({ old, imageVersion }) =>
     `it restarted and runs ${old} again, wanted ${imageVersion ?? "another version"}`,
   "unexpected-version": ({ after, imageVersion }) =>

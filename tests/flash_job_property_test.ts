@@ -88,7 +88,7 @@ async function play(scenario: Scenario): Promise<Played> {
     const asked = updateRequests(lab);
     const { run, isLate } = await runInTime(lab, environment, index === 0 ? stop.signal : undefined);
     played.endings.push(run.report.outcome);
-    const wrong = faultsOf(lab, run, environment["CONFIRM"] !== "off");
+    const wrong = faultsOf(lab, run);
     if (isLate) wrong.push("it did not end within its deadline");
     if (updateRequests(lab) - asked > 1) wrong.push("the device was asked more than once");
     played.faults.push(...wrong.map((words) => `job ${index}: ${words}\n${run.story}`));
@@ -138,12 +138,12 @@ async function outlasts(clock: Clock, milliseconds: number, ended: AbortSignal):
   return true;
 }
 
-function faultsOf(lab: Lab, run: OutcomeRun, isWatched: boolean): string[] {
+function faultsOf(lab: Lab, run: OutcomeRun): string[] {
   const { outcome, code } = run.report;
   const faults: string[] = [];
   if (outcome === "internal") faults.push("a fault of our own");
-  // `already-current` and `dry-run` send nothing and say so; --confirm off claims no more than the transfer.
-  const claimsUpdate = outcome === "updated" || (outcome === "updated-unconfirmed" && isWatched);
+  // `already-current` and `dry-run` send nothing and say so; `sent` claims no more than the transfer.
+  const claimsUpdate = outcome === "updated" || outcome === "updated-unconfirmed";
   if (claimsUpdate && !runsImage(lab)) faults.push("a false success");
   if ((code === 0) !== CLAIMS.has(outcome)) faults.push(`exit code ${code} for ${outcome}`);
   if (run.leftovers.length > 0) faults.push(`left behind: ${run.leftovers.join(", ")}`);
@@ -154,6 +154,7 @@ function faultsOf(lab: Lab, run: OutcomeRun, isWatched: boolean): string[] {
 const CLAIMS: ReadonlySet<Outcome> = new Set([
   "updated",
   "updated-unconfirmed",
+  "sent",
   "already-current",
   "dry-run",
 ]);

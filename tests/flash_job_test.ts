@@ -35,6 +35,7 @@ const endings: Readonly<Record<Outcome, Ending>> = {
     asked: 1,
     isUpdated: true,
   },
+  "sent": { arrange: () => environment({ CONFIRM: "off" }), asked: 1 },
   "already-current": {
     lab: { behaviour: { alreadyUpdated: true } },
     arrange: () => environment({ SKIP_IF_CURRENT: "true" }),

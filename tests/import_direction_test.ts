@@ -8,6 +8,8 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const STORY = new Set([
   "src/flash_job.ts",
   "src/pull_firmware.ts",
+  "src/ask_device.ts",
+  "src/find_agent_ip.ts",
   "src/deliver_update.ts",
   "src/identify_device.ts",
   "src/confirm_update.ts",

@@ -8,15 +8,6 @@ const PROBE_TIMEOUT = 1_000;
 /** What the kernel's table shows while a process is connected to a peer. */
 const CONNECTED: ReadonlySet<TcpSocket["state"]> = new Set(["established", "close-wait"]);
 
-/** What the kernel still has to deliver after a process has closed, or even ended. */
-const DELIVERING: ReadonlySet<TcpSocket["state"]> = new Set([
-  "established",
-  "close-wait",
-  "fin-wait-1",
-  "closing",
-  "last-ack",
-]);
-
 /**
  * Whether something listens on the port. The kernel's table tells without disturbing it; where there is none, a
  * connection is opened and closed at once, which costs the C agent one failed handshake.
@@ -42,14 +33,4 @@ export async function connectedPeers(port: number, world: World): Promise<Connec
   const sockets = await tcpSockets(world.files);
   return sockets?.filter((socket) => socket.localPort === port && CONNECTED.has(socket.state))
     .map((socket) => socket.remoteAddress ?? "an IPv6 address");
-}
-
-/**
- * Bytes sent from the port that no peer has acknowledged yet, also those of a process that has ended. `undefined`
- * where the system does not tell. While they are not 0 the pod must live: its network takes them with it.
- */
-export async function undeliveredBytes(port: number, world: World): Promise<number | undefined> {
-  const sockets = await tcpSockets(world.files);
-  return sockets?.filter((socket) => socket.localPort === port && DELIVERING.has(socket.state))
-    .reduce((sum, socket) => sum + socket.unacknowledgedBytes, 0);
 }

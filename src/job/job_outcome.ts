@@ -23,6 +23,11 @@ export const OUTCOMES = {
     "The device took the whole firmware and restarted, but cannot tell its version",
     "Use --confirm require to fail here instead",
   ),
+  "sent": row(
+    0,
+    "The device took the whole firmware, and with --confirm off nobody looked whether it runs it",
+    "Leave --confirm off out to have the update proved",
+  ),
   "already-current": row(0, "The device already runs this version, nothing was sent", ""),
   "dry-run": row(0, "Everything up to the update was checked, nothing was sent", ""),
   "internal": row(1, "A fault of flashjob itself", "Report it with the log at --log-level debug"),
@@ -75,7 +80,7 @@ export const OUTCOMES = {
   ),
   "device-never-dialled": row(
     22,
-    "The device accepted the request but never reached the agent",
+    "The device was asked to update but never reached the agent",
     "Check that the device can reach the announced address and port (EXTERNAL_IP, --agent-port)",
   ),
   "tls-refused": row(

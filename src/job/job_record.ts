@@ -58,6 +58,11 @@ export class JobRecord {
     }
   }
 
+  /** Milliseconds that a phase took, once it has ended. */
+  duration(name: string): number | undefined {
+    return this.#durations[name];
+  }
+
   /** The report of a job that ended like this. */
   report(ending: Ending): JobReport {
     const { exit, remedy } = OUTCOMES[ending.outcome];

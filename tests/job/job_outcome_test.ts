@@ -8,6 +8,7 @@ Deno.test("OUTCOMES: only what claims no more than it knows exits 0", () => {
   assertEquals(NAMES.filter((name) => OUTCOMES[name].exit === 0), [
     "updated",
     "updated-unconfirmed",
+    "sent",
     "already-current",
     "dry-run",
   ]);

@@ -78,7 +78,7 @@ Deno.test("flashjob --confirm off: a receipt is needed and is all that is claime
   const run = await runLabJob(lab, { args: [...JSON_OUTPUT, "--confirm", "off"] });
   assertEquals(run.code, 0, run.stdout + run.stderr);
   const report = reportOf(run);
-  assertEquals(report.outcome, "updated-unconfirmed");
+  assertEquals(report.outcome, "sent");
   assertEquals(report.confirmation, undefined);
   await lab.device.until("restarted");
   assertUpdated(lab);
