@@ -151,6 +151,10 @@ const systemFiles: Files = {
   async createPrivate(path) {
     return fileHandle(await Deno.open(path, { read: true, write: true, createNew: true, mode: 0o600 }));
   },
+  async create(path) {
+    return fileHandle(await Deno.open(path, { read: true, write: true, createNew: true, mode: 0o666 }));
+  },
+  setMode: (path, mode) => Deno.chmod(path, mode),
   async makeDirectory(path) {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
   },

@@ -198,6 +198,10 @@ export interface Files {
   open(path: string): Promise<FileHandle>;
   /** Creates a file nobody else may read (0600); rejects when the path exists. */
   createPrivate(path: string): Promise<FileHandle>;
+  /** Creates a file for everybody whom the umask leaves; rejects when the path exists. */
+  create(path: string): Promise<FileHandle>;
+  /** Sets the Unix permission bits of a file. */
+  setMode(path: string, mode: number): Promise<void>;
   /** Replaces the content of an existing file; rejects when nothing is there. */
   overwrite(path: string, text: string): Promise<void>;
   /** Makes a directory and its parents, private (0700) where they are new. */

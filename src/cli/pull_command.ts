@@ -11,7 +11,7 @@ import { fetchFirmwareFile, resolveFirmwareImage } from "../pull_firmware.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
 import { openRegistry } from "../registry/registry_client.ts";
 import { visibleJson, visibleText } from "../report/visible_text.ts";
-import type { World } from "../world.ts";
+import type { FileFacts, World } from "../world.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { commandDeadline } from "./command_deadline.ts";
 import { printFailure } from "./print_failure.ts";
@@ -89,9 +89,10 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
   const { screen, signal } = context;
   const { reference, settings, output } = request;
   const directory = dirname(output);
-  await demandPlace(output, directory, context.world.files);
+  const replaced = await demandPlace(output, directory, context.world.files);
   const world = withTemporaryFilesIn(directory, context.world);
-  using registry = openRegistry(settings.registry, world);
+  // not in that world: what it keeps in --cache stays private
+  using registry = openRegistry(settings.registry, context.world);
   const image = await resolveFirmwareImage({ reference, settings }, registry, world, signal);
   const onProgress = (doneBytes: number, totalBytes: number): void =>
     screen.progress(
@@ -100,9 +101,12 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
       (line) => world.log.info(line),
     );
   await using file = await fetchFirmwareFile(image, settings, registry, world, { signal, onProgress });
-  await world.files.rename(file.path, output).catch((cause) => {
+  try {
+    if (typeof replaced?.mode === "number") await world.files.setMode(file.path, replaced.mode);
+    await world.files.rename(file.path, output);
+  } catch (cause) {
     throw unwritable(output, cause instanceof Error ? cause.message : String(cause), cause);
-  });
+  }
   screen.clear();
   context.print(
     context.asJson
@@ -124,8 +128,15 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
   return OUTCOMES.updated.exit;
 }
 
-/** What can be seen to be impossible is told before anything is fetched. Throws {@linkcode JobFailure} `local-io`. */
-async function demandPlace(output: string, directory: string, files: World["files"]): Promise<void> {
+/**
+ * The file that will be replaced, if one is there. What can be seen to be impossible is told before anything is
+ * fetched: throws {@linkcode JobFailure} `local-io`.
+ */
+async function demandPlace(
+  output: string,
+  directory: string,
+  files: World["files"],
+): Promise<FileFacts | undefined> {
   const [parent, present] = await Promise.all([files.facts(directory), files.facts(output)]).catch(
     (cause) => {
       throw unwritable(output, cause instanceof Error ? cause.message : String(cause), cause);
@@ -137,16 +148,18 @@ async function demandPlace(output: string, directory: string, files: World["file
   if (present !== undefined && !present.isFile) {
     throw unwritable(output, "it is a device or a pipe, wanted a file");
   }
+  return present;
 }
 
 function unwritable(output: string, found: string, cause?: unknown): JobFailure {
   return new JobFailure("local-io", `Cannot write '${output}': ${found}`, { cause });
 }
 
-/** Temporary files beside the output, so that the last step is a rename and never half a file. */
-function withTemporaryFilesIn(directory: string, world: World): World {
-  return {
-    ...world,
-    files: { ...world.files, makeTempDirectory: () => world.files.makeTempDirectory(directory) },
-  };
+/**
+ * Temporary files beside the output, so that the last step is a rename and never half a file. Their directory keeps
+ * others out until then, so the file may be what it will be: as open as any new file of the user's.
+ */
+function withTemporaryFilesIn(directory: string, { files, ...world }: World): World {
+  const makeTempDirectory = (): Promise<string> => files.makeTempDirectory(directory);
+  return { ...world, files: { ...files, makeTempDirectory, createPrivate: files.create } };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { OUTCOMES } from "../../src/job/job_outcome.ts";
 import { flipByte, withContent } from "../builders/oci_spoil.ts";
 import { buildFirmwareImage } from "../builders/oci_image.ts";
@@ -46,6 +46,25 @@ Deno.test("flashjob pull: text output is one line, and an older file is replaced
   assertEquals(run.stdout.trimEnd().split("\n").length, 1);
   assertStringIncludes(run.stdout, `-> ${output} [${lab.firmware.length} bytes, sha256 `);
   assertEquals(await Deno.readFile(output), new Uint8Array(lab.firmware));
+});
+
+Deno.test("flashjob pull: a new file is as open as any other, a replaced one as it was, and the cache private", async () => {
+  await using lab = await startLab();
+  const [fresh, older, usual] = ["fresh.bin", "older.bin", "usual"].map((name) => `${lab.directory}/${name}`);
+  assert(fresh !== undefined && older !== undefined && usual !== undefined);
+  await Deno.writeTextFile(usual, "");
+  await Deno.writeTextFile(older, "older");
+  await Deno.chmod(older, 0o664);
+  const environment = { ...lab.environment, FLASHJOB_CACHE: `${lab.directory}/cache` };
+  for (const output of [fresh, older]) {
+    assertEquals((await pull(environment, lab.reference, output)).code, 0);
+  }
+  const modeOf = async (path: string): Promise<number> => ((await Deno.stat(path)).mode ?? 0) & 0o777;
+  assertEquals(await modeOf(fresh), await modeOf(usual));
+  assertEquals(await modeOf(older), 0o664);
+  const kept = await filesBelow(`${lab.directory}/cache`);
+  assert(kept.length > 0, "nothing was kept");
+  for (const path of kept) assertEquals((await modeOf(path)) & 0o077, 0, path);
 });
 
 Deno.test("flashjob pull: what fails leaves the older file, nothing beside it, and one object on stdout", async () => {
@@ -152,6 +171,14 @@ Deno.test("flashjob pull and inspect: a registry that goes on without an end end
   for (const run of runs) assertEquals(run.code, OUTCOMES.deadline.exit, run.stderr);
   assertEquals(await Array.fromAsync(Deno.readDir(`${lab.directory}/out`)), []);
 });
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(directory));
+  const found = entries.map(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(`${directory}/${name}`) : [`${directory}/${name}`]
+  );
+  return (await Promise.all(found)).flat();
+}
 
 async function pull(
   environment: Readonly<Record<string, string>>,
