@@ -1,3 +1,4 @@
+import { ConfigError } from "./job/config_error.ts";
 import type { Job } from "./job/job.ts";
 import type { JobConfig } from "./job/job_config.ts";
 import { JobFailure } from "./job/job_outcome.ts";
@@ -9,7 +10,8 @@ import type { FileFacts, World } from "./world.ts";
  * The agent that was asked for; by default the program at the classic path if one is there.
  *
  * What it could not start without is looked for here, before anything is fetched or asked. Throws
- * {@linkcode JobFailure} `agent-failed`; a dry run, which starts none, only warns.
+ * {@linkcode JobFailure} `agent-failed`; a dry run, which starts none, only warns. Throws {@linkcode ConfigError} when
+ * the agent cannot do what is required of it.
  */
 export async function chooseAgent(
   config: JobConfig,
@@ -17,6 +19,12 @@ export async function chooseAgent(
   warn: (message: string) => void,
 ): Promise<Job["agent"]> {
   const agent = await chosenAgent(config, world);
+  if (agent.kind === "classic" && config.verifyIdentity === "require") {
+    throw new ConfigError([
+      `Cannot verify the device's identity: the agent '${agent.path}' serves whoever dials first, ` +
+      "--verify-identity require needs --agent builtin",
+    ]);
+  }
   try {
     if (agent.kind === "classic") await demandProgram(agent.path, world);
     for (const path of [config.serverCertificate, config.serverKey]) await demandPem(path, world);

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { chooseAgent } from "../src/choose_agent.ts";
 import { denoWorld } from "../src/deno_world.ts";
+import { ConfigError } from "../src/job/config_error.ts";
 import { JobFailure } from "../src/job/job_outcome.ts";
 import { quietLog } from "./ota_agent/agent_run.ts";
 import { serverPair } from "./builders/certificates.ts";
@@ -37,6 +38,15 @@ Deno.test("chooseAgent: what was asked for, when it can start", async () => {
   const path = `${place.directory}/ota-agent`;
   assertEquals(await choose(path), { kind: "classic", path });
   assertEquals(warnings, []);
+});
+
+Deno.test("chooseAgent: where the device must be recognised only the built-in agent will do", async () => {
+  await using place = await files();
+  const choose = async (agent: string) =>
+    await chooseAgent(configOf({ agent, "verify-identity": "require" }, place.pair), world, () => undefined);
+  assertEquals(await choose("builtin"), { kind: "builtin" });
+  const error = await assertRejects(() => choose(`${place.directory}/ota-agent`), ConfigError);
+  assertStringIncludes(error.message, "--verify-identity require needs --agent builtin");
 });
 
 Deno.test("chooseAgent: an agent that cannot start is refused, and only warned of in a dry run", async () => {
