@@ -1,3 +1,4 @@
+import { ERROR_BODY_LIMIT, type FailedAnswer } from "./failed_answer.ts";
 import { RegistryError, shownUrl } from "./registry_error.ts";
 import { unreachable } from "./wire.ts";
 
@@ -42,6 +43,22 @@ export async function readBody(
     position += chunk.length;
   }
   return whole;
+}
+
+/** Reads an answer that is a failure. Its status says enough: of an endless or broken page about it nothing is kept. */
+export async function readFailure(
+  response: Response,
+  { url, signal }: Omit<BodyBounds, "limit">,
+): Promise<FailedAnswer> {
+  const { status, headers } = response;
+  try {
+    const bytes = await readBody(response, { limit: ERROR_BODY_LIMIT, url, signal });
+    return { url, status, headers, body: new TextDecoder().decode(bytes) };
+  } catch {
+    signal.throwIfAborted();
+    await discard(response);
+    return { url, status, headers, body: "" };
+  }
 }
 
 /** Lets go of an answer whose body nobody needs. */

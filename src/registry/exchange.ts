@@ -1,8 +1,8 @@
 import type { World } from "../world.ts";
 import { type Challenge, parseChallenges } from "./auth_challenge.ts";
 import { AuthSession } from "./auth_session.ts";
-import { discard, readBody } from "./bounded_body.ts";
-import { ERROR_BODY_LIMIT, type FailedAnswer, failureOf, saysTokenInvalid } from "./failed_answer.ts";
+import { discard, readFailure } from "./bounded_body.ts";
+import { type FailedAnswer, failureOf, saysTokenInvalid } from "./failed_answer.ts";
 import { isRedirect, redirectTarget } from "./redirect_policy.ts";
 import { RegistryError } from "./registry_error.ts";
 import { ShownWarnings } from "./server_warnings.ts";
@@ -75,7 +75,7 @@ export class Exchange {
         session?.accepted();
         return response;
       }
-      const answer = await failedAnswer(response, url, signal);
+      const answer = await readFailure(response, { url, signal });
       if (session === undefined || refusals >= REFUSAL_LIMIT || !isRefusal(answer, authorization)) {
         throw failureOf(answer, this.#wire.secrets);
       }
@@ -114,15 +114,4 @@ function refusalOf({ status, message }: RegistryError, session: AuthSession): Re
     `${message}: it refused ${session.identity}, give credentials that may read this repository`,
     status === undefined ? {} : { status },
   );
-}
-
-async function failedAnswer(response: Response, url: URL, signal: AbortSignal): Promise<FailedAnswer> {
-  let body = "";
-  try {
-    body = new TextDecoder().decode(await readBody(response, { limit: ERROR_BODY_LIMIT, url, signal }));
-  } catch {
-    // the status says enough: an endless or broken page about it is not worth another failure
-    await discard(response);
-  }
-  return { url, status: response.status, headers: response.headers, body };
 }

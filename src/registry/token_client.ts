@@ -7,9 +7,9 @@ import {
   type TokenQuestion,
   tokenUrl,
 } from "./bearer_token.ts";
-import { discard, readBody } from "./bounded_body.ts";
+import { discard, readBody, readFailure } from "./bounded_body.ts";
 import { basicAuthorization, type Credential, type PasswordCredential } from "./credential.ts";
-import { ERROR_BODY_LIMIT, failureOf } from "./failed_answer.ts";
+import { failureOf } from "./failed_answer.ts";
 import { isRedirect, redirectTarget } from "./redirect_policy.ts";
 import { RegistryError, shownUrl } from "./registry_error.ts";
 import type { Wire } from "./wire.ts";
@@ -82,13 +82,12 @@ async function readToken(
   server: URL,
   { wire, world, signal }: { readonly wire: Wire; readonly world: World; readonly signal: AbortSignal },
 ): Promise<BearerToken> {
-  const isGiven = response.status === 200;
-  const limit = isGiven ? TOKEN_ANSWER_LIMIT : ERROR_BODY_LIMIT;
-  const bytes = await readBody(response, { limit, url: server, signal });
-  const text = new TextDecoder().decode(bytes);
-  if (isGiven) return parseTokenAnswer(text, server, world.clock.now());
-  const { status, headers } = response;
-  const failure = failureOf({ url: server, status, headers, body: text }, wire.secrets);
+  if (response.status === 200) {
+    const bytes = await readBody(response, { limit: TOKEN_ANSWER_LIMIT, url: server, signal });
+    return parseTokenAnswer(new TextDecoder().decode(bytes), server, world.clock.now());
+  }
+  const { status } = response;
+  const failure = failureOf(await readFailure(response, { url: server, signal }), wire.secrets);
   if (failure.retryable || failure.code === "auth-refused") throw failure;
   // a token server's 400 is about our credentials as much as its 401 is; nothing else it says is about the image
   const code = response.status === 400 ? "auth-refused" : "registry-failure";

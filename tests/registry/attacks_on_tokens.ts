@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { answer, drop, hugeBody, redirect, setHeaders, stall } from "../lab/registry_fault.ts";
+import { TOKEN_ANSWER_LIMIT } from "../../src/registry/bearer_token.ts";
+import { ERROR_BODY_LIMIT } from "../../src/registry/failed_answer.ts";
+import { answer, changeBody, drop, hugeBody, redirect, setHeaders, stall } from "../lab/registry_fault.ts";
 import type { RegistryOptions } from "../lab/registry.ts";
 import type { TokenIssuerOptions } from "../lab/registry_token_issuer.ts";
 import {
@@ -142,6 +144,29 @@ export const ATTACKS_ON_TOKENS: readonly AttackCase[] = [
     expected: "limit",
     check: (bench) => assert((tokenRequests(bench)[0]?.bodyBytesSent ?? 0) < 64 * 1024 * 1024),
   },
+  ...([[TOKEN_ANSWER_LIMIT, "success"], [TOKEN_ANSWER_LIMIT + 1, "limit"]] as const).map((
+    [length, expected],
+  ): AttackCase => ({
+    name: `a token answer of ${length} bytes: ${expected}`,
+    registry: tokens(),
+    settings: CREDENTIALS,
+    arrange: faultTokens(
+      changeBody((body) => new TextEncoder().encode(new TextDecoder().decode(body).padEnd(length))),
+    ),
+    expected,
+    check: (bench) => assertEquals(tokenRequests(bench).map(({ bodyBytesSent }) => bodyBytesSent), [length]),
+  })),
+  ...[ERROR_BODY_LIMIT, ERROR_BODY_LIMIT + 1].map((length): AttackCase => ({
+    name: `a token server's passing failure with a body of ${length} bytes is asked past`,
+    registry: tokens(),
+    settings: CREDENTIALS,
+    arrange: faultTokens(answer(503, {}, '{"details":"in a moment"}'.padEnd(length)), 1),
+    expected: "success",
+    check({ world }) {
+      const said = world.lines.filter(({ message }) => message.includes("503 (in a moment)"));
+      assertEquals(said.length, length > ERROR_BODY_LIMIT ? 0 : 1);
+    },
+  })),
   ...[
     ["a page in place of a token", "<html>"],
     ["a token that is two header lines", '{"token":"a\\r\\nX-Evil: 1"}'],

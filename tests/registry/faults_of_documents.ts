@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { ERROR_BODY_LIMIT } from "../../src/registry/failed_answer.ts";
 import { DOCUMENT_LIMIT } from "../../src/registry/manifest.ts";
 import { buildArtifact } from "../builders/oci_artifact.ts";
 import { buildIndex, MEDIA_TYPES, type OciImage } from "../builders/oci_image.ts";
@@ -159,11 +160,17 @@ export const FAULTS_OF_DOCUMENTS: readonly AttackCase[] = [
     arrange: ({ fault }) => fault(manifestRequests(), chunked()),
     expected: "success",
   },
-  {
-    name: "a manifest of 5 MiB is too long",
-    arrange: ({ fault }) => fault(tagRequests, hugeBody(5 * 1024 * 1024)),
-    expected: "limit",
-  },
+  ...([[DOCUMENT_LIMIT, "success"], [DOCUMENT_LIMIT + 1, "limit"]] as const).map((
+    [length, expected],
+  ): AttackCase => ({
+    name: `a manifest of ${length} bytes: ${expected}`,
+    arrange: ({ fault }) =>
+      fault(
+        tagRequests,
+        changeBody((body) => new TextEncoder().encode(new TextDecoder().decode(body).padEnd(length))),
+      ),
+    expected,
+  })),
   {
     name: "an endless manifest is left after 4 MiB",
     arrange({ fault }) {
@@ -184,6 +191,20 @@ export const FAULTS_OF_DOCUMENTS: readonly AttackCase[] = [
     check: ({ registry: { requests: [request] } }) =>
       assert((request?.bodyBytesSent ?? 0) < 64 * 1024 * 1024),
   },
+  ...([[ERROR_BODY_LIMIT, "read"], [ERROR_BODY_LIMIT + 1, "known by its status alone"]] as const).map((
+    [length, expected],
+  ): AttackCase => ({
+    name: `an error of ${length} bytes is ${expected}`,
+    arrange: ({ fault }) =>
+      fault(tagRequests, answer(503, {}, '{"errors":[{"message":"in a moment"}]}'.padEnd(length)), {
+        times: 1,
+      }),
+    expected: "success",
+    check({ world }) {
+      const said = world.lines.filter(({ message }) => message.includes("503 (in a moment)"));
+      assertEquals(said.length, expected === "read" ? 1 : 0);
+    },
+  })),
   {
     name: "an endless config is left after its size",
     arrange({ fault }) {
