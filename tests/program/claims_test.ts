@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildImage, buildIndex } from "../builders/oci_image.ts";
 import { buildLayer } from "../builders/oci_layer.ts";
 import { tarArchive, tarFile } from "../builders/tar.ts";
@@ -172,3 +172,14 @@ async function findFile(directory: string, digits: string): Promise<string> {
   }
   throw new Error(`Cannot find '${digits}' in '${directory}'`);
 }
+
+Deno.test("flashjob --verify-identity require: a device that is given by name is known by the address it answers from", async () => {
+  await using lab = await startLab({ behaviour: { onboard: "absent" } });
+  const run = await runLabJob(lab, {
+    args: [...JSON_OUTPUT, "--verify-identity", "require"],
+    environment: { HOST_ENDPOINT: lab.device.endpoint.replace("127.0.0.1", "localhost") },
+  });
+  assertEquals(run.code, 0, run.stdout + run.stderr);
+  assertStringIncludes(run.stderr, "known by address");
+  assertUpdated(lab);
+});
