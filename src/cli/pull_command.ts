@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { within } from "../deadline.ts";
 import { ConfigError } from "../job/config_error.ts";
-import { JobFailure, OUTCOMES } from "../job/job_outcome.ts";
+import { JobFailure } from "../job/job_outcome.ts";
 import { IMAGE_OPTIONS, OUTPUT_OPTIONS, REGISTRY_OPTIONS, TIMEOUT_OPTIONS } from "../job/job_options.ts";
 import { checkOutputSettings, isForm, withForm } from "../job/output_config.ts";
 import { Faults, type Option, parseDuration, Settings } from "../job/option.ts";
@@ -125,7 +125,7 @@ async function pull(context: CommandContext, request: PullRequest): Promise<numb
         visibleText(file.pathInImage)
       } -> ${output} [${file.size} bytes, sha256 ${file.sha256}]`,
   );
-  return OUTCOMES.updated.exit;
+  return 0;
 }
 
 /**

@@ -85,8 +85,8 @@ function originOf(registry: string, settings: EndpointSettings, isTls = false): 
 }
 
 /** Format: `<origin>/v2/`. Answers 200, or 401 with the registry's challenge (distribution-spec, end-1). */
-export function pingUrl(source: Source): URL {
-  return new URL("/v2/", source.origin);
+export function pingUrl(at: URL): URL {
+  return new URL("/v2/", at.origin);
 }
 
 /** Format: `<origin>/v2/<repository>/manifests/<tag or digest>` (distribution-spec, end-3). */

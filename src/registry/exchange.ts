@@ -2,6 +2,7 @@ import type { World } from "../world.ts";
 import { type Challenge, parseChallenges } from "./auth_challenge.ts";
 import { AuthSession } from "./auth_session.ts";
 import { discard, readFailure } from "./bounded_body.ts";
+import { pingUrl } from "./endpoints.ts";
 import { type FailedAnswer, failureOf, saysTokenInvalid } from "./failed_answer.ts";
 import { isRedirect, redirectTarget } from "./redirect_policy.ts";
 import { RegistryError } from "./registry_error.ts";
@@ -92,7 +93,7 @@ export class Exchange {
 
 /** Some registries challenge at `/v2/` only. */
 async function challengesOfPing(url: URL, wire: Wire, signal: AbortSignal): Promise<Challenge[]> {
-  const response = await wire.send(new URL("/v2/", url), { signal });
+  const response = await wire.send(pingUrl(url), { signal });
   await discard(response);
   return response.status === 401 ? parseChallenges(response.headers.get("www-authenticate")) : [];
 }

@@ -16,9 +16,6 @@ export const IMAGE_CONFIG_TYPES: readonly string[] = [
   "application/vnd.docker.container.image.v1+json",
 ];
 
-/** The config of an artifact that has none: the two bytes `{}`. */
-export const EMPTY_TYPE = "application/vnd.oci.empty.v1+json";
-
 const SCHEMA_1_TYPES: readonly string[] = [
   "application/vnd.docker.distribution.manifest.v1+json",
   "application/vnd.docker.distribution.manifest.v1+prettyjws",
