@@ -6,8 +6,14 @@ import { isZstd, ZstdFrames } from "./zstd_frames.ts";
 /** Bytes a decompressor hands out at once: large enough that the cost per chunk vanishes, small beside the heap. */
 const CHUNK_SIZE = 64 * 1024;
 
-/** Enough to tell gzip (2 bytes, RFC 1952) from Zstandard (4 bytes, RFC 8878). */
-const MAGIC_LENGTH = 4;
+/** Enough to tell gzip (2 bytes, RFC 1952), Zstandard (4 bytes, RFC 8878), xz (6 bytes) and bzip2 (10 bytes) apart. */
+const MAGIC_LENGTH = 10;
+
+/** How an xz stream begins (xz file format 1.2, 2.1.1.1). */
+const XZ_MAGIC = "\xfd7zXZ\0";
+
+/** What follows `BZh` and a digit in bzip2: a block, or the end of nothing. The header alone may begin a file's name. */
+const BZIP2_MAGICS: readonly string[] = ["1AY&SY", "\x17rE8P\x90"];
 
 /**
  * The uncompressed content of a layer: gzip of any number of members, Zstandard of any number of frames, or as it is.
@@ -30,8 +36,23 @@ export async function* decodeLayer(compressed: AsyncIterable<Uint8Array>): Async
       throw corrupt(error);
     }
   } else {
+    const foreign = foreignFormat(start);
+    if (foreign !== undefined) {
+      throw new FirmwareError(
+        "corrupt-archive",
+        `Cannot decompress the layer: it is compressed with ${foreign}, wanted gzip, Zstandard or neither; ` +
+          "build the image again with one of those",
+      );
+    }
     yield* all;
   }
+}
+
+/** Formats that the image-spec does not have and some tools read all the same. */
+function foreignFormat(start: Uint8Array): string | undefined {
+  const text = String.fromCharCode(...start.subarray(0, MAGIC_LENGTH));
+  if (text.startsWith(XZ_MAGIC)) return "xz";
+  return text.startsWith("BZh") && BZIP2_MAGICS.includes(text.slice(4)) ? "bzip2" : undefined;
 }
 
 /** The first `length` bytes, or fewer where there are no more, and the whole again from its beginning. */

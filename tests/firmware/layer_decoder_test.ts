@@ -1,10 +1,10 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { FirmwareError } from "../../src/firmware/firmware_error.ts";
 import { decodeLayer } from "../../src/firmware/layer_decoder.ts";
 import { ZstdFrames } from "../../src/firmware/zstd_frames.ts";
-import { concatBytes } from "../builders/tar.ts";
+import { concatBytes, tarArchive, tarFile } from "../builders/tar.ts";
 import { bytes } from "./stand_in_layers.ts";
 
 /** Some compressible content of 200,000 bytes: more than a block of either format. */
@@ -153,4 +153,28 @@ Deno.test("ZstdFrames: a frame is handed on chunk by chunk, however many blocks 
   assertEquals(frames.map(concatBytes), [EMPTY_BLOCKS, new Uint8Array(zstdCompressSync(CONTENT))]);
   // three parts of its header, a part for each chunk, a checksum
   assertEquals(frames.map((parts) => parts.length <= 7), [true, true]);
+});
+
+Deno.test("decodeLayer: xz and bzip2 are refused by name, with what to do", async () => {
+  // "abc" as xz 5.6 and bzip2 1.0 write it, and nothing as bzip2 does
+  const foreign = [
+    ["xz", "/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQACYWJjAAAndicaSgnYLAABGwMLL7kQH7bzfQEAAAAABFla"],
+    ["bzip2", "QlpoOTFBWSZTWWSMu3MAAAABADgAIAAhmBmEYXckU4UJBkjLtzA="],
+    ["bzip2", "QlpoORdyRThQkAAAAAA="],
+  ] as const;
+  for (const [name, base64] of foreign) {
+    const error = await assertRejects(() => decode(pieces(Uint8Array.fromBase64(base64), 3)), FirmwareError);
+    assertEquals(error.code, "corrupt-archive");
+    assertStringIncludes(
+      error.message,
+      `compressed with ${name}, wanted gzip, Zstandard or neither; build the`,
+    );
+  }
+});
+
+Deno.test("decodeLayer: a file's name that begins like a foreign format is a name", async () => {
+  for (const name of ["BZh9-notes.txt", "7zXZ.bin"]) {
+    const archive = tarArchive([tarFile(name, "x")]);
+    assertEquals(await decode(pieces(archive, 999)), archive);
+  }
 });
