@@ -6,7 +6,8 @@ import { artifactTypeOf, descriptorOf, type ImageResolver } from "./image_resolv
 import { demandBudget } from "./lookup_budget.ts";
 import { isAttestation } from "./platform_choice.ts";
 import { formatReference, type ImageReference } from "./reference.ts";
-import { RegistryError } from "./registry_error.ts";
+import { RegistryError, type RegistryErrorCode } from "./registry_error.ts";
+import type { Log } from "../world.ts";
 
 /** What a reference offers. */
 export interface ImageListing {
@@ -26,8 +27,11 @@ export interface ImageListing {
 
 /** One document that a reference offers. */
 export interface ListedEntry {
-  /** `attestation`: a statement about another entry; `index`: entries of its own, not listed. */
-  readonly kind: "image" | "artifact" | "attestation" | "index";
+  /**
+   * `attestation`: a statement about another entry; `index`: entries of its own, not listed; `unreadable`: missing in the
+   * registry or no document we know, and only what its entry says of it is told.
+   */
+  readonly kind: "image" | "artifact" | "attestation" | "index" | "unreadable";
   /** What it is made for, as far as it says. */
   readonly platform?: Platform;
   /** Of its manifest. */
@@ -40,7 +44,7 @@ export interface ListedEntry {
   readonly annotations: Readonly<Record<string, string>>;
   /** What kind of artifact it is, if it is no image. */
   readonly artifactType?: string;
-  /** Bottom first; empty for an index. */
+  /** Bottom first; empty for an index, and for what cannot be read. */
   readonly layers: readonly Descriptor[];
 }
 
@@ -53,7 +57,12 @@ export interface ListingReaders {
   readonly documents: DocumentReader;
   /** Reads configs, for a single image's platform. */
   readonly resolver: ImageResolver;
+  /** Told of entries that cannot be read. */
+  readonly log: Log;
 }
+
+/** What is wrong with one entry alone: registries hold copies without the platforms that nobody needs there. */
+const ENTRY_FAULTS: readonly RegistryErrorCode[] = ["not-found", "invalid-document", "unsupported", "limit"];
 
 /**
  * Lists what a reference offers; rejects with `limit` for an index with too much to look into, with
@@ -61,7 +70,7 @@ export interface ListingReaders {
  */
 export async function listImage(
   reference: ImageReference,
-  { documents, resolver }: ListingReaders,
+  { documents, resolver, log }: ListingReaders,
   { signal, expectDigest }: { readonly signal: AbortSignal; readonly expectDigest?: Digest | undefined },
 ): Promise<ImageListing> {
   const top = await documents.named(reference, signal);
@@ -89,16 +98,18 @@ export async function listImage(
   const entries: ListedEntry[] = [];
   let isPinned = fitsPin(top, expectDigest);
   for (const child of children) {
-    const document = await documents.pointed(reference, child, signal);
-    isPinned ||= fitsPin(document, expectDigest);
-    entries.push(entryOf(child, document));
+    const document = await documents.pointed(reference, child, signal).catch((failure) => {
+      if (!(failure instanceof RegistryError) || !ENTRY_FAULTS.includes(failure.code)) throw failure;
+      log.warn(`${failure.message}; it is listed as its entry names it`);
+    });
+    isPinned ||= document !== undefined && fitsPin(document, expectDigest);
+    entries.push(document === undefined ? unreadEntry(child) : entryOf(child, document));
   }
   if (!isPinned) throw pinMismatch(reference, top.digest, expectDigest);
   return { ...listing, entries };
 }
 
 function entryOf(descriptor: Descriptor, { document }: ReadDocument): ListedEntry {
-  const { digest, mediaType, size, platform } = descriptor;
   const artifactType = document.kind === "manifest" ? artifactTypeOf(document) : undefined;
   const kind = document.kind === "index"
     ? "index"
@@ -108,17 +119,19 @@ function entryOf(descriptor: Descriptor, { document }: ReadDocument): ListedEntr
     ? "image"
     : "artifact";
   return {
+    ...unreadEntry(descriptor),
     kind,
-    ...(platform === undefined
-      ? {}
-      : { platform: { os: platform.os, architecture: platform.architecture, ...variantOf(platform) } }),
-    digest,
-    mediaType,
-    size,
     annotations: { ...descriptor.annotations, ...document.annotations },
     ...(artifactType === undefined ? {} : { artifactType }),
     layers: document.kind === "manifest" ? document.layers : [],
   };
+}
+
+function unreadEntry({ digest, mediaType, size, annotations, platform }: Descriptor): ListedEntry {
+  const named = platform === undefined
+    ? {}
+    : { platform: { os: platform.os, architecture: platform.architecture, ...variantOf(platform) } };
+  return { kind: "unreadable", ...named, digest, mediaType, size, annotations, layers: [] };
 }
 
 function variantOf({ variant, osVersion }: Platform): Partial<Platform> {

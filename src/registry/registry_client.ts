@@ -87,7 +87,7 @@ export class RegistryClient implements Disposable {
 
   /** What a reference offers, for people. */
   async listPlatforms(reference: ImageReference, options: ResolveOptions): Promise<ImageListing> {
-    const readers = { documents: this.#documents, resolver: this.#resolver };
+    const readers = { documents: this.#documents, resolver: this.#resolver, log: this.#world.log };
     return await listImage(reference, readers, options);
   }
 

@@ -13,9 +13,10 @@ const LAYER_ANNOTATIONS = ["org.opencontainers.image.title", "in-toto.io/predica
 /** What a reference offers, for people, line by line. The lines hold no control characters, whatever the registry says. */
 export function imageListingTable(image: ListedImage): string[] {
   const kinds = [...new Set(image.entries.map(({ kind }) => kind))];
-  const offered = kinds.map((kind) =>
-    counted(image.entries.filter((entry) => entry.kind === kind).length, kind)
-  );
+  const offered = kinds.map((kind) => {
+    const { length } = image.entries.filter((entry) => entry.kind === kind);
+    return kind === "unreadable" ? `${length} unreadable` : counted(length, kind);
+  });
   return [
     ...rows([
       ["Reference", image.reference],
@@ -38,7 +39,9 @@ function entryLines(entry: ListedDocument): string[] {
       ["Media type", entry.mediaType],
       ["Digest", entry.digest],
       ["Size", `${entry.size} bytes`],
-      ...(entry.kind === "index" ? [] : [contentRow(layers.length, contentSize)]),
+      ...(entry.kind === "index" || entry.kind === "unreadable"
+        ? []
+        : [contentRow(layers.length, contentSize)]),
       ...layers.flatMap(layerRows),
       ...annotationRows(entry.annotations),
     ], 2),
@@ -50,6 +53,7 @@ function heading({ kind, platform, artifactType, annotations }: ListedDocument):
   if (kind === "image") return `Image${place || ", its platform is not named"}`;
   if (kind === "artifact") return `Artifact ${artifactType ?? ""}${place}`;
   if (kind === "index") return `Index${place}, its own entries are not listed`;
+  if (kind === "unreadable") return `An entry${place} that cannot be read`;
   return `Attestation of ${annotations[ABOUT] ?? "an entry that is not named"}`;
 }
 

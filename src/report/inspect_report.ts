@@ -36,8 +36,11 @@ export interface ListedImage {
 
 /** One document that a reference offers. */
 export interface ListedDocument {
-  /** `attestation`: a statement about another entry; `index`: entries of its own, which are not listed. */
-  readonly kind: "image" | "artifact" | "attestation" | "index";
+  /**
+   * `attestation`: a statement about another entry; `index`: entries of its own, which are not listed; `unreadable`:
+   * missing in the registry or no document we know, and only what its entry says of it is told.
+   */
+  readonly kind: "image" | "artifact" | "attestation" | "index" | "unreadable";
   /** The reference that names this document and can name no other. */
   readonly name: string;
   /** `os/architecture[/variant]`, when it says. */
@@ -50,11 +53,11 @@ export interface ListedDocument {
   readonly mediaType: string;
   /** Of its manifest, in bytes. */
   readonly size: number;
-  /** Of all its layers together, in bytes. */
+  /** Of all its layers together, in bytes; 0 for what cannot be read. */
   readonly contentSize: number;
   /** Of its entry and its manifest. */
   readonly annotations: Readonly<Record<string, string>>;
-  /** Bottom first; empty for an index. */
+  /** Bottom first; empty for an index, and for what cannot be read. */
   readonly layers: readonly ListedLayer[];
 }
 
