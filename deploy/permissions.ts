@@ -53,6 +53,7 @@ export function permissionFlags(place: Installation): string[] {
     "--allow-read",
     `--deny-read=${UNREADABLE.join(",")}`,
     `--allow-write=${writable.join(",")}`,
+    // Certain programs only, at a price: nothing may be signalled but its own child (docs/packaging.md).
     `--allow-run=${runnable.join(",")}`,
     // Without this, modules may come from a list of public hosts.
     "--deny-import",

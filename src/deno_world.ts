@@ -95,6 +95,8 @@ function spawn(command: ChildCommand): Child {
     stdin: command.input === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
+    // It leads a group of its own: what it starts can be signalled with it, and a terminal's Ctrl-C reaches us alone.
+    detached: true,
   }).spawn();
   if (command.input !== undefined) void feed(child.stdin, command.input);
   return {
@@ -104,13 +106,23 @@ function spawn(command: ChildCommand): Child {
     status: child.status.then(({ code, signal }) => ({ code, signal })),
     kill(signal) {
       try {
-        child.kill(signal);
+        signalGroup(child, signal);
       } catch (error) {
-        // The child ended by itself between the decision and the signal: there is nothing left to stop.
+        // It ended by itself between the decision and the signal: there is nothing left to stop.
         if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
       }
     },
   };
+}
+
+/** A program that may start certain programs only may signal its own child and nobody else: then it alone is signalled. */
+function signalGroup(child: Deno.ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    Deno.kill(-child.pid, signal);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    child.kill(signal);
+  }
 }
 
 /** A child may end without reading its input: its status tells, the broken pipe does not matter. */

@@ -160,7 +160,10 @@ export interface Child {
   readonly stderr: ReadableStream<Uint8Array>;
   /** Resolves when it has ended; the pipes may still hold output. */
   readonly status: Promise<ChildStatus>;
-  /** Does nothing when the child has already ended. */
+  /**
+   * Signals it and whatever of what it started is left, also when it has ended itself; nothing left is not an error.
+   * Where the system lets us signal our own child alone, that is all it does.
+   */
   kill(signal: "SIGTERM" | "SIGKILL"): void;
 }
 

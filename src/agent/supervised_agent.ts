@@ -127,6 +127,8 @@ export class SupervisedAgent implements AgentProcess {
     const late = this.#world.clock.sleep(DRAIN_TIMEOUT, patience.signal)
       .then(() => drained.abort(), () => undefined);
     await pumps;
+    // A wrapper may have ended before the agent that it started, which must not serve a device after the verdict.
+    child.kill("SIGKILL");
     patience.abort();
     await Promise.all([late, watches]);
     const code = this.#ending.signal.aborted ? "stopped" : "exited-early";

@@ -29,13 +29,32 @@ function shell(script: string): ChildCommand {
   return { path: "/bin/sh", args: ["-c", script], env: { PATH: Deno.env.get("PATH") ?? "" } };
 }
 
-function listening(port: number): ChildCommand {
+function listening(port: number, ...words: readonly string[]): ChildCommand {
   const program = new URL("listening_program.ts", import.meta.url).pathname;
   const env = Object.fromEntries(["PATH", "HOME", "DENO_DIR"].flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value]];
   }));
-  return { path: Deno.execPath(), args: ["run", "-A", "--no-prompt", program, `${port}`], env };
+  return { path: Deno.execPath(), args: ["run", "-A", "--no-prompt", program, `${port}`, ...words], env };
+}
+
+/** A wrapper script that does not hand its process over to the program: it waits for it. */
+function wrapped({ path, args, env }: ChildCommand): ChildCommand {
+  return { path: "/bin/sh", args: ["-c", '"$@"; exit $?', "wrapper", path, ...args], env };
+}
+
+/** Waits until nobody listens on the port: a process that was ended takes a moment to be gone. */
+async function untilFree(port: number): Promise<void> {
+  for (let looks = 0; looks < 250; looks++) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionRefused) return;
+      throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`Somebody still listens on port ${port}`);
 }
 
 function freePort(): number {
@@ -144,6 +163,42 @@ Deno.test("startAgent: grandchildren that hold the pipes do not hold the verdict
   await using agent = start(shell(`printf '${PROOF}'; sleep 5 & exit 0`));
   assertEquals(codeOf(await agent.verdict), "delivered");
   assertLess(performance.now() - begin, 4_000);
+});
+
+for (const [kind, words] of [["an", []], ["a stubborn", ["stubborn"]]] as const) {
+  Deno.test(`startAgent: stop ends ${kind} agent behind a wrapper, and the port is free`, async () => {
+    const port = freePort();
+    const agent = start(wrapped(listening(port, ...words)), { port });
+    await agent.ready;
+    await agent.stop();
+    assertEquals(codeOf(await agent.verdict), "stopped");
+    await untilFree(port);
+  });
+}
+
+Deno.test("startAgent: an agent does not outlive its wrapper", async () => {
+  const port = freePort();
+  const world = denoWorld(quietLog);
+  const wrappers: number[] = [];
+  const spawn = (command: ChildCommand) => {
+    const child = world.spawn(command);
+    wrappers.push(child.pid);
+    return child;
+  };
+  await using agent = start(wrapped(listening(port)), { port, world: { ...world, spawn } });
+  await agent.ready;
+  for (const pid of wrappers) Deno.kill(pid, "SIGKILL");
+  assertEquals(codeOf(await agent.verdict), "died");
+  await untilFree(port);
+});
+
+Deno.test({
+  name: "startAgent: a program that may signal its own child alone stops that",
+  permissions: { read: true, net: true, run: ["/bin/sleep"] },
+  async fn() {
+    await using agent = start({ path: "/bin/sleep", args: ["60"], env: {} }, { timeout: 200 });
+    assertEquals(codeOf(await agent.verdict), "deadline");
+  },
 });
 
 Deno.test("startAgent: stop ends a process that ignores SIGTERM", async () => {
