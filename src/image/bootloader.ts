@@ -31,7 +31,7 @@ export function kindOfRamImage(walk: SegmentWalk, evidence: RamImageEvidence): R
   if (walk.seen.some(isMappedFromFlash)) return undefined;
   if (bootloaderVersion(evidence.head) !== undefined) return "bootloader";
   if (walk.fault !== undefined || !evidence.chipKnown) return undefined;
-  // with an application's descriptor, a flipped chip id is likelier than an application for RAM
+  // with an application's descriptor, a flipped chip id is likelier than an application for RAM: a finding says so
   if (hasAppMagic(evidence.head) && !evidence.intact) return undefined;
   if (evidence.follows) return "ram-image";
   const first = walk.segments[0];

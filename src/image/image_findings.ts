@@ -2,6 +2,7 @@ import { type Chip, chipOfId, type ImageChip } from "./chip.ts";
 import type { AppDescriptor } from "./app_descriptor.ts";
 import type { ImageFinding, ImageFindingCode, TrailingBytes } from "./image_inspection.ts";
 import type { ImageHeader } from "./image_header.ts";
+import type { Integrity } from "./integrity.ts";
 import type { SecureBootSignature } from "./secure_boot.ts";
 import { v1Length, v1PaddedLength } from "./secure_boot_v1.ts";
 import { isMappedFromFlash, type Segment } from "./segments.ts";
@@ -14,6 +15,8 @@ export interface FindingSubject {
   readonly header: ImageHeader;
   /** Its segments. */
   readonly segments: readonly Segment[];
+  /** Whether the bytes are those that were built. */
+  readonly integrity: Integrity;
   /** Its descriptor, if any. */
   readonly descriptor?: AppDescriptor;
   /** Its signatures. */
@@ -39,6 +42,7 @@ export function findingsOf(subject: FindingSubject): ImageFinding[] {
   const chip = chipOfId(subject.chip.id);
   const found = [
     ...chipFindings(subject.chip),
+    ...mappingFindings(subject, chip),
     ...segmentFindings(subject, chip),
     ...descriptorFindings(subject, chip),
     ...signatureFindings(subject, chip),
@@ -60,6 +64,18 @@ function chipFindings({ id, name, status }: ImageChip): ImageFinding[] {
     default:
       return [info("preview-chip", `Support for ${name} is not released in ESP-IDF (${status})`)];
   }
+}
+
+/**
+ * With a SHA-256 such an image is known by it, as one for RAM or as damaged; without one a descriptor and a right
+ * checksum would be all that speaks for an application.
+ */
+function mappingFindings(subject: FindingSubject, chip: Chip | undefined): ImageFinding[] {
+  const { segments, descriptor, integrity } = subject;
+  const isKnownOtherwise = descriptor === undefined || integrity.verdict !== "unverified";
+  if (chip === undefined || isKnownOtherwise || segments.some(isMappedFromFlash)) return [];
+  const message = `No segment is in the flash mapping of ${chip.name}, where every application has one`;
+  return [{ severity: "error", code: "no-mapped-segment", message }];
 }
 
 function segmentFindings(subject: FindingSubject, chip: Chip | undefined): ImageFinding[] {

@@ -91,6 +91,7 @@ export type ImageFindingCode =
   | "hash-flag"
   | "reserved-bits"
   | "pin-setting"
+  | "no-mapped-segment"
   | "misaligned-segment"
   | "overlapping-segments"
   | "entry-address"

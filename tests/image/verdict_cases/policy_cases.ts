@@ -1,6 +1,12 @@
 import type { ImagePolicy, ImageRefusalCode, ImageWarningCode } from "../../../src/image/image_policy.ts";
-import { type Bytes, withBytes, withFlip } from "../../builders/esp_bytes.ts";
-import { buildEspApp } from "../../builders/esp_image.ts";
+import { type Bytes, codeLikeBytes, withBytes, withFlip } from "../../builders/esp_bytes.ts";
+import { ESP_CHIPS } from "../../builders/esp_chips.ts";
+import {
+  appDescriptor,
+  assembleEspImage,
+  buildEspApp,
+  type EspHeaderOptions,
+} from "../../builders/esp_image.ts";
 import { type SecureBootKey, secureBootKey, signV2 } from "../../builders/esp_secure_boot.ts";
 import { espLayout } from "../../builders/esp_layout.ts";
 
@@ -56,6 +62,21 @@ export const policyCases: PolicyCase[] = [
     name: "chip id that agrees in its low byte only",
     file: () => buildEspApp({ chipId: 0x109 }),
     refusals: ["wrong-chip"],
+  },
+  {
+    name: "no segment in the flash mapping, and no SHA-256 to vouch for the chip id",
+    file: () => ramApplication({ hashAppended: false }),
+    refusals: ["malformed"],
+  },
+  {
+    name: "no segment in the flash mapping of a chip that is the wrong one as well",
+    file: () => ramApplication({ chipId: ESP_CHIPS.esp32.id, hashAppended: false }),
+    refusals: ["wrong-chip", "malformed"],
+  },
+  {
+    name: "no segment in the flash mapping, vouched for by a SHA-256",
+    file: () => ramApplication({}),
+    refusals: ["ram-image"],
   },
 
   device("memory variant r8 of the chip", { device: "esp32s3r8" }, []),
@@ -169,6 +190,16 @@ export const policyCases: PolicyCase[] = [
     warnings: ["unverified"],
   },
 ];
+
+/** An application's descriptor and code, all of it loaded into RAM. */
+function ramApplication(options: EspHeaderOptions): Bytes {
+  const { id, dram, iram } = ESP_CHIPS.esp32s3;
+  const segments = [
+    { address: dram, data: appDescriptor() },
+    { address: iram, data: codeLikeBytes(0x400, 51) },
+  ];
+  return assembleEspImage(segments, { chipId: id, entry: iram + 4, ...options });
+}
 
 function device(
   name: string,
