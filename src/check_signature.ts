@@ -1,8 +1,10 @@
+import { ConfigError } from "./job/config_error.ts";
 import type { Descriptor } from "./registry/descriptor.ts";
 import { parseDigest } from "./registry/digest.ts";
 import type { ImageReference } from "./registry/reference.ts";
 import type { RegistryClient } from "./registry/registry_client.ts";
 import { RegistryError } from "./registry/registry_error.ts";
+import { SignatureError } from "./signature/signature_error.ts";
 import type { SignatureFlags } from "./signature/signature_rule.ts";
 import type { BlobDescriptor, SignatureSource } from "./signature/signature_source.ts";
 import type { SignatureReport } from "./signature/verify_signatures.ts";
@@ -33,14 +35,21 @@ export interface ImageToVerify {
 /**
  * Applies the signature policy to an image; resolves to a sentence for the report.
  *
- * Throws what {@linkcode checkSignature} throws.
+ * Throws what {@linkcode checkSignature} throws, but {@linkcode ConfigError} for a faulty policy: no image could meet it.
  */
 export async function demandSignature(
   image: ImageToVerify,
   flags: SignatureFlags,
   context: SignatureContext,
 ): Promise<string> {
-  return (await checkSignature(image, flags, context)).summary;
+  try {
+    return (await checkSignature(image, flags, context)).summary;
+  } catch (error) {
+    if (error instanceof SignatureError && error.code === "bad-policy") {
+      throw new ConfigError([error.message]);
+    }
+    throw error;
+  }
 }
 
 /**

@@ -7,8 +7,8 @@ const DOCKER_HUB = new Set([
 ]);
 
 /**
- * The repository of a reference in one spelling, so that two can be compared: registry in lower case, Docker Hub
- * under one name and with its `library/`, without tag and digest.
+ * The repository of a reference in one spelling, so that two can be compared: registry in lower case and without
+ * port 443, Docker Hub under one name and with its `library/`, without tag and digest.
  *
  * @example
  * repositoryName("alpine:3"); // "docker.io/library/alpine"
@@ -21,26 +21,60 @@ export function repositoryName(reference: string): string {
     : named;
   const slash = untagged.indexOf("/");
   const first = untagged.slice(0, slash < 0 ? 0 : slash).toLowerCase();
-  const hasRegistry = first === "localhost" || /[.:]/.test(first);
-  if (!hasRegistry) return dockerHub(slash < 0 ? untagged.split(":", 1)[0] ?? "" : untagged);
+  if (!isRegistry(first)) return dockerHub(slash < 0 ? untagged.split(":", 1)[0] ?? "" : untagged);
+  const registry = registryName(first);
   const path = untagged.slice(slash + 1);
-  return DOCKER_HUB.has(first) ? dockerHub(path) : `${first}/${path}`;
+  return registry === "docker.io" ? dockerHub(path) : `${registry}/${path}`;
 }
 
 /** True when `repository` is `prefix` or lies under it, counted in whole path segments; `*` is above everything. */
 export function isUnder(repository: string, prefix: string): boolean {
-  if (prefix === "*") return true;
-  const above = prefixName(prefix);
-  return repository === above || repository.startsWith(`${above}/`);
+  return prefix === "*" || repository === prefix || repository.startsWith(`${prefix}/`);
 }
 
-/** A prefix in the spelling of {@linkcode repositoryName}; a registry alone is a prefix too. */
-function prefixName(prefix: string): string {
-  const trimmed = prefix.replace(/\/+$/, "");
-  const [first = "", ...path] = trimmed.split("/");
-  const registry = first.toLowerCase();
-  if (DOCKER_HUB.has(registry)) return ["docker.io", ...path].join("/");
-  return [registry, ...path].join("/");
+/**
+ * Why no repository can ever lie under `prefix`, or `undefined` when it is written as {@linkcode repositoryName} writes
+ * names: a rule that matches nothing would let everything through.
+ *
+ * @example
+ * prefixFault("Index.docker.io/acme/"); // "wanted 'docker.io/acme'"
+ */
+export function prefixFault(prefix: string): string | undefined {
+  if (prefix === "*") return undefined;
+  const form = prefixForm(prefix);
+  if (form === prefix) return undefined;
+  return form === undefined
+    ? "wanted '*' or REGISTRY[:PORT][/PATH] in lower case, as 'docker.io/acme'"
+    : `wanted '${form}'`;
+}
+
+const REGISTRY = /^(?:[a-z0-9]+(?:[.-]+[a-z0-9]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/;
+const PATH_COMPONENT = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/;
+
+/** The prefix that was probably meant, `undefined` when none can be told. */
+function prefixForm(prefix: string): string | undefined {
+  const bare = prefix.trim().toLowerCase()
+    .replace(/^[a-z]+:\/\//, "")
+    .replace(/@.*$/, "")
+    .replace(/(\/[^/:]*):[^/]*$/, "$1") // a tag
+    .replace(/\/[/*]*$/, "");
+  const [first = "", ...path] = bare.split("/");
+  if (!path.every((component) => PATH_COMPONENT.test(component))) return undefined;
+  if (isRegistry(first)) {
+    return REGISTRY.test(first) ? [registryName(first), ...path].join("/") : undefined;
+  }
+  // A single word may be a registry's short name, an organisation or an image: only its writer knows.
+  return path.length > 0 && PATH_COMPONENT.test(first) ? `docker.io/${bare}` : undefined;
+}
+
+function isRegistry(first: string): boolean {
+  return first === "localhost" || /[.:]/.test(first);
+}
+
+/** Of one registry's spellings the one it is compared by; 443 is where it is reached without saying so. */
+function registryName(registry: string): string {
+  const host = registry.toLowerCase().replace(/:443$/, "");
+  return DOCKER_HUB.has(host) ? "docker.io" : host;
 }
 
 function dockerHub(path: string): string {

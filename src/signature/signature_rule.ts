@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { AcceptedSigner } from "./certificate_signer.ts";
-import { isUnder, repositoryName } from "./repository_name.ts";
+import { isUnder, prefixFault, repositoryName } from "./repository_name.ts";
 import type { SignatureMode } from "./signature_policy.ts";
 
 /** What flags, or the policy file for some repositories, say; what is absent is left to the other. */
@@ -69,7 +69,7 @@ const Rule = v.strictObject({
 
 const PolicyFile = v.strictObject({
   default: v.optional(Rule),
-  repositories: v.optional(v.record(v.pipe(v.string(), v.minLength(1)), Rule)),
+  repositories: v.optional(v.record(v.string(), Rule)),
 });
 
 /** Takes the rule from the flags; what is wrong with them is added to `faults`. */
@@ -84,6 +84,7 @@ export function ruleFromFlags(flags: SignatureFlags, faults: string[]): Signatur
     if (at < 1) faults.push(`--signature-annotation is '${pair}', wanted NAME=VALUE`);
     return [pair.slice(0, at), pair.slice(at + 1)] as const;
   });
+  checkPrefixes(flags.signedAs ?? [], "--signed-as", faults);
   return {
     ...(given.success && given.output ? { mode: given.output } : {}),
     ...(flags.keys?.length ? { keys: flags.keys } : {}),
@@ -118,6 +119,7 @@ export function ruleFromFile(text: string, repository: string, faults: string[])
     return {};
   }
   const { repositories = {} } = parsed.output;
+  checkPrefixes(Object.keys(repositories), "the policy file's rule of", faults);
   const rules = new Map<string, SignatureRule>(
     Object.entries(repositories).map((
       [prefix, rule],
@@ -138,6 +140,7 @@ export function combineRules(flags: SignatureRule, file: SignatureRule): Signatu
 }
 
 function readRule(rule: v.InferOutput<typeof Rule>, where: string, faults: string[]): SignatureRule {
+  checkPrefixes(rule.signedAs ?? [], `${where}: signedAs`, faults);
   return {
     ...(rule.mode ? { mode: rule.mode } : {}),
     ...(rule.keys ? { keys: rule.keys } : {}),
@@ -148,6 +151,13 @@ function readRule(rule: v.InferOutput<typeof Rule>, where: string, faults: strin
     ...(rule.annotations ? { annotations: rule.annotations } : {}),
     ...(rule.signedAs ? { signedAs: rule.signedAs } : {}),
   };
+}
+
+function checkPrefixes(prefixes: readonly string[], what: string, faults: string[]): void {
+  for (const prefix of prefixes) {
+    const fault = prefixFault(prefix);
+    if (fault) faults.push(`${what} '${prefix}' is no prefix of a repository: ${fault}`);
+  }
 }
 
 function readSigner(
@@ -188,5 +198,5 @@ function expression(source: string, what: string, faults: string[]): RegExp | un
 }
 
 function segments(prefix: string): number {
-  return prefix === "*" ? 0 : prefix.replace(/\/+$/, "").split("/").length;
+  return prefix === "*" ? 0 : prefix.split("/").length;
 }

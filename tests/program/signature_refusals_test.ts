@@ -226,6 +226,20 @@ Deno.test("flashjob: what the policy file requires is not taken back by the flag
   assertEquals(reportOf(said).outcome, "dry-run", "a flag that is given stands over the file");
 });
 
+Deno.test("flashjob: a policy file's rule that could never apply ends the job as a fault of the configuration", async () => {
+  await using lab = await startLab();
+  await trustArgs(lab);
+  const rule = { mode: "require", keys: ["cosign.pub"] };
+  const policy = { repositories: { [`https://${lab.registry.host}/team/`]: rule } };
+  await Deno.writeTextFile(`${lab.directory}/policy.json`, JSON.stringify(policy));
+  const args = ["--output", "json", "--signature-policy", `${lab.directory}/policy.json`];
+  const run = await runLabJob(lab, { args });
+  const report = assertFailed(run, { outcome: "configuration", cause: /is no prefix of a repository/ });
+  assertStringIncludes(report.message, `wanted '${lab.registry.host}/team'`);
+  assertEquals(run.code, 2);
+  assertUndisturbed(lab);
+});
+
 Deno.test("flashjob: a signed image reaches the device, and the report tells who signed it", async () => {
   await using lab = await startLab();
   const digest = lab.registry.repository("team/thermo").tags.get("1.1.0") ?? "";

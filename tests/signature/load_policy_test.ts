@@ -194,6 +194,27 @@ Deno.test("loadSignaturePolicy: every rule of the file is checked, not only the 
   assertStringIncludes(await faultsOf({ policyFile }, { [policyFile]: "{" }), "not JSON");
 });
 
+Deno.test("loadSignaturePolicy: a prefix that no repository could be under is a fault, wherever it stands", async () => {
+  const rules = {
+    default: { signedAs: ["https://ghcr.io"] },
+    repositories: {
+      "index.docker.io/acme": { mode: "require", keys: ["acme.pub"] },
+      "ghcr.io/acme": { signedAs: ["ghcr.io/Upstream"] },
+    },
+  };
+  const faults = await faultsOf({ policyFile: "p.json", signedAs: ["quay.io/acme/"] }, {
+    "p.json": JSON.stringify(rules),
+  });
+  for (
+    const part of [
+      "--signed-as 'quay.io/acme/' is no prefix of a repository: wanted 'quay.io/acme'",
+      "the policy file's rule of 'index.docker.io/acme' is no prefix of a repository: wanted 'docker.io/acme'",
+      "the rule of 'ghcr.io/acme': signedAs 'ghcr.io/Upstream'",
+      "the default rule: signedAs 'https://ghcr.io'",
+    ]
+  ) assertStringIncludes(faults, part);
+});
+
 Deno.test("loadSignaturePolicy: off reads no key", async () => {
   assertEquals((await load({ mode: "off", keys: ["absent.pub"] })).mode, "off");
 });

@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { isUnder, repositoryName } from "../../src/signature/repository_name.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { isUnder, prefixFault, repositoryName } from "../../src/signature/repository_name.ts";
 
 const NAMES = [
   ["alpine", "docker.io/library/alpine"],
@@ -13,6 +13,7 @@ const NAMES = [
   ["ghcr.io/acme/fw:v1", "ghcr.io/acme/fw"],
   ["ghcr.io/acme/fw@sha256:00", "ghcr.io/acme/fw"],
   ["ghcr.io/acme/fw:v1@sha256:00", "ghcr.io/acme/fw"],
+  ["ghcr.io:443/acme/fw:v1", "ghcr.io/acme/fw"],
   ["localhost/fw", "localhost/fw"],
   ["127.0.0.1:5000/fw", "127.0.0.1:5000/fw"],
   ["[::1]:5000/fw:2", "[::1]:5000/fw"],
@@ -24,19 +25,64 @@ for (const [reference, name] of NAMES) {
 
 const PREFIXES = [
   ["ghcr.io/acme/fw", "ghcr.io/acme", true],
-  ["ghcr.io/acme/fw", "ghcr.io/acme/", true],
-  ["ghcr.io/acme/fw", "GHCR.io", true],
+  ["ghcr.io/acme/fw", "ghcr.io", true],
   ["ghcr.io/acme/fw", "ghcr.io/acme/fw", true],
   ["ghcr.io/acme/fw", "ghcr.io/acm", false],
   ["ghcr.io/acme/fw", "ghcr.io/acme/fw/more", false],
   ["ghcr.io/acme/fw", "acme", false],
   ["ghcr.io/acme/fw", "", false],
-  ["docker.io/library/alpine", "index.docker.io/library", true],
+  ["docker.io/library/alpine", "docker.io/library", true],
   ["ghcr.io/acme/fw", "*", true],
 ] as const;
 
 for (const [repository, prefix, under] of PREFIXES) {
   Deno.test(`isUnder: ${repository} is ${under ? "" : "not "}under '${prefix}'`, () => {
     assertEquals(isUnder(repository, prefix), under);
+  });
+}
+
+const GOOD_PREFIXES = [
+  "*",
+  "ghcr.io",
+  "ghcr.io/acme/fw__x/a-b",
+  "docker.io/acme",
+  "localhost/fw",
+  "harbor:5000",
+  "127.0.0.1:5000/fw",
+  "[::1]:5000/fw",
+];
+
+for (const prefix of GOOD_PREFIXES) {
+  Deno.test(`prefixFault: none in '${prefix}'`, () => assertEquals(prefixFault(prefix), undefined));
+}
+
+const FORMS = [
+  ["index.docker.io/acme", "docker.io/acme"],
+  ["registry-1.docker.io", "docker.io"],
+  ["GHCR.io/Acme", "ghcr.io/acme"],
+  ["https://ghcr.io/acme", "ghcr.io/acme"],
+  ["oci://ghcr.io", "ghcr.io"],
+  ["ghcr.io/acme/", "ghcr.io/acme"],
+  ["ghcr.io/acme/*", "ghcr.io/acme"],
+  ["ghcr.io/acme/**", "ghcr.io/acme"],
+  ["ghcr.io/acme/fw:v1", "ghcr.io/acme/fw"],
+  ["ghcr.io/acme/fw@sha256:00", "ghcr.io/acme/fw"],
+  ["ghcr.io:443/acme/fw:v1", "ghcr.io/acme/fw"],
+  [" ghcr.io", "ghcr.io"],
+  ["acme/fw", "docker.io/acme/fw"],
+] as const;
+
+for (const [prefix, form] of FORMS) {
+  Deno.test(`prefixFault: '${prefix}' is told to be '${form}'`, () => {
+    assertEquals(prefixFault(prefix), `wanted '${form}'`);
+    assertEquals(prefixFault(form), undefined);
+  });
+}
+
+for (
+  const prefix of ["", "/", "acme", "ghcr.io//acme", "ghcr.io/a b", "*.ghcr.io/acme", "**", "fw:v1", "-/x"]
+) {
+  Deno.test(`prefixFault: '${prefix}' leads to no repository`, () => {
+    assertStringIncludes(prefixFault(prefix) ?? "no fault", "REGISTRY[:PORT][/PATH]");
   });
 }
