@@ -1,7 +1,8 @@
 import { readCosignLayer } from "./cosign_layer.ts";
 import { SIGN_PREDICATE_TYPE } from "./in_toto_statement.ts";
+import { ReadingBudget } from "./reading_budget.ts";
 import { SignatureError } from "./signature_error.ts";
-import { MAX_SIGNATURES, type SignatureLayer, signatureLayers } from "./signature_manifest.ts";
+import { type SignatureLayer, signatureLayers } from "./signature_manifest.ts";
 import type { FetchedManifest, Referrer, SignatureSource } from "./signature_source.ts";
 import { BUNDLE_MEDIA_TYPE, readStoredBundle } from "./sigstore_bundle.ts";
 import type { SignatureContent, StoredSignature } from "./stored_signature.ts";
@@ -25,6 +26,13 @@ export interface SignatureSearch {
   readonly signal: AbortSignal;
 }
 
+/** A search that is under way. */
+interface Reading extends SignatureSearch {
+  readonly budget: ReadingBudget;
+  /** The signed manifest itself, fetched when the first signature is over its bytes. */
+  signed(): Promise<FetchedManifest>;
+}
+
 /**
  * Reads the signatures stored beside an image one after the other, so that nothing is fetched after the one that is
  * accepted. What cannot be read is yielded as the refusal it deserves.
@@ -34,25 +42,23 @@ export interface SignatureSearch {
 export async function* findSignatures(
   search: SignatureSearch,
 ): AsyncGenerator<StoredSignature | SignatureError> {
-  let count = 0;
-  for await (const found of concat(taggedSignatures(search), referringSignatures(search))) {
-    if (++count > MAX_SIGNATURES) throw tooMany(search.digest);
-    yield found;
-  }
+  const budget = new ReadingBudget(search.digest);
+  let signed: Promise<FetchedManifest> | undefined;
+  const reading: Reading = { ...search, budget, signed: () => signed ??= signedManifest(search) };
+  yield* taggedSignatures(reading);
+  yield* referringSignatures(reading);
 }
 
-async function* taggedSignatures(search: SignatureSearch): AsyncGenerator<StoredSignature | SignatureError> {
+async function* taggedSignatures(search: Reading): AsyncGenerator<StoredSignature | SignatureError> {
   const tag = `${search.digest.replace(":", "-")}.sig`;
   const manifest = await search.source.manifest(tag, search.signal);
   if (manifest) yield* readManifest(manifest, { ...search, form: "tag" });
 }
 
-async function* referringSignatures(
-  search: SignatureSearch,
-): AsyncGenerator<StoredSignature | SignatureError> {
+async function* referringSignatures(search: Reading): AsyncGenerator<StoredSignature | SignatureError> {
   const { source, digest, signal } = search;
   const referrers = (await source.referrers(digest, signal)).filter(mayBeSignature);
-  if (referrers.length > MAX_SIGNATURES) throw tooMany(digest);
+  search.budget.checkListed(referrers.length);
   for (const referrer of referrers) {
     const manifest = await source.manifest(referrer.digest, signal);
     if (manifest) yield* readManifest(manifest, { ...search, form: "referrer" });
@@ -72,8 +78,9 @@ function mayBeSignature({ artifactType, annotations }: Referrer): boolean {
 
 async function* readManifest(
   manifest: FetchedManifest,
-  search: SignatureSearch & Pick<StoredSignature, "form">,
+  search: Reading & Pick<StoredSignature, "form">,
 ): AsyncGenerator<StoredSignature | SignatureError> {
+  search.budget.countBytes(manifest.bytes.length);
   let layers: readonly SignatureLayer[];
   try {
     layers = signatureLayers(manifest);
@@ -81,47 +88,38 @@ async function* readManifest(
     return yield orRethrow(failure);
   }
   for (const layer of layers) {
+    search.budget.countLayer();
+    const limit = layer.kind === "payload" ? MAX_PAYLOAD_BYTES : MAX_BUNDLE_BYTES;
+    if (layer.size > limit) {
+      yield new SignatureError(
+        "limit",
+        `Cannot read signature ${layer.digest}: ${layer.size} bytes, at most ${limit} are read`,
+      );
+      continue;
+    }
+    search.budget.countBytes(layer.size);
     const content = await readLayer(layer, search).catch(orRethrow);
     if (content instanceof SignatureError) yield content;
     else if (content) yield { ...content, form: search.form };
   }
 }
 
-async function readLayer(
-  layer: SignatureLayer,
-  search: SignatureSearch,
-): Promise<SignatureContent | undefined> {
-  const { source, digest, signal } = search;
-  const limit = layer.kind === "payload" ? MAX_PAYLOAD_BYTES : MAX_BUNDLE_BYTES;
-  if (layer.size > limit) {
-    throw new SignatureError(
-      "limit",
-      `Cannot read signature ${layer.digest}: ${layer.size} bytes, at most ${limit} are read`,
-    );
-  }
-  const { mediaType, size } = layer;
-  const content = await source.blob({ digest: layer.digest, size, mediaType }, limit, signal);
-  if (layer.kind === "payload") return readCosignLayer(content, layer.annotations);
-  return readStoredBundle(content, async () => {
-    const manifest = await source.manifest(digest, signal);
-    if (manifest) return manifest;
-    throw new SignatureError("bad-bundle", `Cannot read the signed manifest ${digest}: it is absent`);
-  });
+async function readLayer(layer: SignatureLayer, search: Reading): Promise<SignatureContent | undefined> {
+  const { digest, mediaType, size } = layer;
+  const content = await search.source.blob({ digest, size, mediaType }, size, search.signal);
+  return layer.kind === "payload"
+    ? readCosignLayer(content, layer.annotations)
+    : readStoredBundle(content, search.signed);
+}
+
+async function signedManifest({ source, digest, signal }: SignatureSearch): Promise<FetchedManifest> {
+  const manifest = await source.manifest(digest, signal);
+  if (manifest) return manifest;
+  throw new SignatureError("bad-bundle", `Cannot read the signed manifest ${digest}: it is absent`);
 }
 
 /** A refusal of one signature is not one of the next; anything else is not for this room to judge. */
 function orRethrow(failure: unknown): SignatureError {
   if (failure instanceof SignatureError) return failure;
   throw failure;
-}
-
-async function* concat<Item>(...parts: readonly AsyncGenerator<Item>[]): AsyncGenerator<Item> {
-  for (const part of parts) yield* part;
-}
-
-function tooMany(digest: string): SignatureError {
-  return new SignatureError(
-    "limit",
-    `Cannot read the signatures of ${digest}: more than ${MAX_SIGNATURES}; remove old ones`,
-  );
 }

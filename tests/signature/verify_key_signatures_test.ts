@@ -1,5 +1,5 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { SignatureErrorCode } from "../../src/signature/signature_error.ts";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { SignatureError, type SignatureErrorCode } from "../../src/signature/signature_error.ts";
 import type { SignaturePolicy } from "../../src/signature/signature_policy.ts";
 import {
   bundleReferrer,
@@ -13,6 +13,7 @@ import {
   signStatement,
   simpleSigningPayload,
 } from "../builders/signatures.ts";
+import { buildArtifact } from "../builders/oci_artifact.ts";
 import { sigstoreInstance } from "../builders/sigstore_instance.ts";
 import {
   keyPolicy,
@@ -334,6 +335,52 @@ Deno.test("verifySignatures: of several refusals the one that came nearest is to
   const failure = await verify(image, keyPolicy([KEY])).catch((error: Error) => error);
   assertStringIncludes(String(failure), OTHER_DIGEST);
   assertStringIncludes(String(failure), "1 other signatures refused too");
+});
+
+/** Referrers that say nothing of their content, each with as many attestations as `layers`. */
+function attest(image: SignedImageCase, how: { referrers: number; layers: number; padding: number }): void {
+  const mediaType = "application/vnd.dev.sigstore.bundle.v0.3+json";
+  const provenance = signStatement(
+    { digest: image.subject.indexDigest, reference: REPOSITORY, annotations: { x: "x".repeat(how.padding) } },
+    "https://slsa.dev/provenance/v1",
+  );
+  for (let referrer = 0; referrer < how.referrers; referrer++) {
+    const files = Array.from({ length: how.layers }, (_, layer) => ({
+      bytes: new TextEncoder().encode(
+        JSON.stringify({ ...keyBundle(provenance, KEY), at: [referrer, layer] }),
+      ),
+      mediaType,
+    }));
+    image.source.put(buildArtifact({ artifactType: mediaType, subject: image.index.descriptor, files }));
+  }
+}
+
+for (
+  const { found, ...how } of [
+    { referrers: 3, layers: 50, padding: 0, found: /more than 100;/ },
+    { referrers: 2, layers: 12, padding: 700_000, found: /more than 16777216 bytes in all;/ },
+  ]
+) {
+  Deno.test(`verifySignatures: ${how.referrers} times ${how.layers} attestations cost as much as signatures -> limit`, async () => {
+    const image = unsignedImage();
+    attest(image, how);
+    const failure = await assertRejects(() => verify(image, keyPolicy([KEY])), SignatureError);
+    assertEquals(failure.code, "limit");
+    assertMatch(failure.message, found);
+    const blobs = image.source.requests.filter((request) => request.startsWith("blob "));
+    assertEquals(blobs.length < how.referrers * how.layers, true);
+  });
+}
+
+Deno.test("verifySignatures: the signed manifest is fetched once for all bare signatures over it", async () => {
+  const image = unsignedImage();
+  const [top] = image.index.manifests.slice(-1);
+  for (let at = 0; at < 3; at++) {
+    refer(image, messageBundle(top?.bytes ?? new Uint8Array(), signingKey()));
+  }
+  assertEquals(await outcome(verify(image, keyPolicy([KEY]))), "wrong-key");
+  const request = `manifest ${image.subject.indexDigest}`;
+  assertEquals(image.source.requests.filter((found) => found === request).length, 1);
 });
 
 Deno.test("verifySignatures: off and nothing configured ask the registry for nothing", async () => {
