@@ -133,9 +133,9 @@ export function ruleFromFile(text: string, repository: string, faults: string[])
   return (best === undefined ? undefined : rules.get(best)) ?? fallback;
 }
 
-/** Flags over the file, thing by thing; who may sign (keys and identities) is one thing. */
+/** Flags over the file, thing by thing; who may sign (keys, identities and the root of their trust) is one thing. */
 export function combineRules(flags: SignatureRule, file: SignatureRule): SignatureRule {
-  const { keys: _keys, identities: _identities, ...rest } = file;
+  const { keys: _keys, identities: _identities, trustedRoot: _trustedRoot, ...rest } = file;
   return { ...(flags.keys || flags.identities ? rest : file), ...flags };
 }
 

@@ -179,6 +179,15 @@ Deno.test("loadSignaturePolicy: flags stand over the file, and who may sign is o
   assertEquals(policy.annotations, { repo: "acme" });
 });
 
+Deno.test("loadSignaturePolicy: a key's flag stands over a rule of identities and their trusted root", async () => {
+  const policy = await load(
+    { policyFile: "etc/policy.json", keys: ["key.pub"] },
+    POLICY_FILES,
+    "quay.io/acme/fw",
+  );
+  assertEquals([policy.keys.length, policy.identities, policy.trust], [1, [], undefined]);
+});
+
 Deno.test("loadSignaturePolicy: every rule of the file is checked, not only the one that applies", async () => {
   const policyFile = "p.json";
   const faults = await faultsOf({ policyFile }, {
