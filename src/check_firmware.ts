@@ -1,15 +1,13 @@
 import { inspectImage } from "./image/esp_image.ts";
-import { readTrustedKey } from "./image/secure_boot_key.ts";
+import { maxKeyFileLength, readTrustedKey } from "./image/secure_boot_key.ts";
 import type { ImageInspection } from "./image/image_inspection.ts";
 import { type ImageJudgement, judgeImage } from "./image/image_policy.ts";
 import { parseDeviceName } from "./image/device_name.ts";
 import { compare, tryParse } from "@std/semver";
 import { JobFailure } from "./job/job_outcome.ts";
 import type { CheckSettings } from "./job/check_config.ts";
+import { untilAborted } from "./until_aborted.ts";
 import type { World } from "./world.ts";
-
-/** Largest key file that is believable: RSA-4096 takes 800 bytes as PEM. */
-const MAX_KEY_BYTES = 16_384;
 
 /** A file and what it turned out to be. */
 export interface InspectedFirmware {
@@ -30,7 +28,7 @@ export async function inspectFirmware(
   signal: AbortSignal,
 ): Promise<InspectedFirmware> {
   const keys = await Promise.all(
-    check.trustedKeyFiles.map(async (name) => readTrustedKey(await readKey(name, world))),
+    check.trustedKeyFiles.map(async (name) => readTrustedKey(await readKey(name, world, signal), name)),
   );
   using file = await world.files.open(path);
   const source = {
@@ -43,12 +41,16 @@ export async function inspectFirmware(
   };
 }
 
-async function readKey(path: string, world: World): Promise<Uint8Array> {
-  const bytes = new Uint8Array(MAX_KEY_BYTES);
+/** One byte more than a key file may have, so that a longer one is seen. A pipe would be waited for without an end. */
+async function readKey(path: string, world: World, signal: AbortSignal): Promise<Uint8Array> {
+  const bytes = new Uint8Array(maxKeyFileLength + 1);
   try {
-    using file = await world.files.open(path);
-    return bytes.subarray(0, await file.readAt(0, bytes));
+    const facts = await untilAborted(world.files.facts(path), signal);
+    if (facts?.isFile !== true) throw new Error(facts === undefined ? "nothing is there" : "it is no file");
+    using file = await untilAborted(world.files.open(path), signal);
+    return bytes.subarray(0, await untilAborted(file.readAt(0, bytes), signal));
   } catch (cause) {
+    signal.throwIfAborted();
     const found = cause instanceof Error ? cause.message : String(cause);
     throw new JobFailure("local-io", `Cannot read the Secure Boot key '${path}': ${found}`, { cause });
   }

@@ -9,6 +9,9 @@ export interface TrustedKey {
   readonly publicKey?: KeyObject;
 }
 
+/** Largest key file that is believable: RSA-4096 takes 800 bytes as PEM. */
+export const maxKeyFileLength = 16 * 1024;
+
 const rsaBytes = 384;
 const rsaBits = rsaBytes * 8;
 /** Identifiers of curves in signature blocks. */
@@ -27,12 +30,27 @@ export function parseKeyDigest(text: string): string | undefined {
 }
 
 /**
- * Reads a key file: PEM (RSA-3072, ECDSA P-256 or P-384), the 64 raw bytes of a v1 public key, the 32 raw
- * bytes of a key digest, or a digest in hex.
+ * Reads the key file at `path`: PEM (RSA-3072, ECDSA P-256 or P-384), the 64 raw bytes of a v1 public key, the 32
+ * raw bytes of a key digest, or a digest in hex. What is in the file is shown in no error.
  *
  * @throws {ImageError} `unusable-key`
  */
-export function readTrustedKey(file: Uint8Array): TrustedKey {
+export function readTrustedKey(file: Uint8Array, path: string): TrustedKey {
+  try {
+    return parseKeyFile(file);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new ImageError(
+      "unusable-key",
+      `Cannot trust the Secure Boot key '${path}': it holds ${cause.message}, wanted one public key ` +
+        "RSA-3072, ECDSA P-256 or P-384 in PEM, a v1 key of 64 bytes, or a key digest",
+      { cause },
+    );
+  }
+}
+
+function parseKeyFile(file: Uint8Array): TrustedKey {
+  if (file.length > maxKeyFileLength) throw new TypeError(`more than ${maxKeyFileLength} bytes`);
   const text = new TextDecoder().decode(file);
   const digest = parseKeyDigest(text);
   if (digest !== undefined) return { digest };
@@ -41,20 +59,16 @@ export function readTrustedKey(file: Uint8Array): TrustedKey {
   return { digest: keyDigest(publicKey), publicKey };
 }
 
-/**
- * The digest of a key as it stands in a signature block.
- *
- * @throws {ImageError} `unusable-key`
- */
-export function keyDigest(key: KeyObject): string {
+/** The digest of a key as it stands in a signature block. */
+function keyDigest(key: KeyObject): string {
   const { kty, crv, n, e, x, y } = key.export({ format: "jwk" });
   if (kty === "RSA" && n !== undefined && e !== undefined) {
     const modulus = numberOf(fromBase64Url(n));
     if (bitLength(modulus) !== rsaBits) {
-      throw unusable(`an RSA key of ${bitLength(modulus)} bits`);
+      throw new TypeError(`an RSA key of ${bitLength(modulus)} bits`);
     }
     const exponent = numberOf(fromBase64Url(e));
-    if (bitLength(exponent) > 32) throw unusable("an RSA key with an exponent of more than 32 bits");
+    if (bitLength(exponent) > 32) throw new TypeError("an RSA key with an exponent of more than 32 bits");
     return digestOf(rsaKeyBytes(modulus, exponent));
   }
   const curve = curves[crv ?? ""];
@@ -62,7 +76,7 @@ export function keyDigest(key: KeyObject): string {
     const points = [x, y].map((text) => littleEndian(numberOf(fromBase64Url(text)), curve.bytes));
     return digestOf(Uint8Array.of(curve.id, ...points.flatMap((bytes) => [...bytes])));
   }
-  throw unusable(`a key of type ${crv ?? kty ?? "unknown"}`);
+  throw new TypeError(`a key of type ${crv ?? kty ?? "unknown"}`);
 }
 
 /** The values a block must carry beside an RSA key, for the chip's accelerator. */
@@ -118,8 +132,12 @@ function rawPublicKey(raw: Uint8Array): KeyObject {
   return importKey({ kty: "EC", crv: "P-256", x: coordinate(0), y: coordinate(32) });
 }
 
+/** Of several keys nobody could tell which one is meant, and a private one does not belong on this machine. */
 function pemPublicKey(text: string): KeyObject {
-  if (!text.includes("-----BEGIN ")) throw unusable("neither PEM, nor 64 raw bytes of a key, nor a digest");
+  const labels = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----/g)].map(([, label = ""]) => label);
+  if (labels.length === 0) throw new TypeError("neither PEM, nor 64 raw bytes of a key, nor a digest");
+  if (labels.some((label) => label.includes("PRIVATE KEY"))) throw new TypeError("a private key");
+  if (labels.length > 1) throw new TypeError(`${labels.length} PEM blocks`);
   return importKey(text);
 }
 
@@ -127,14 +145,6 @@ function importKey(key: string | { kty: string; crv: string; x: string; y: strin
   try {
     return typeof key === "string" ? createPublicKey(key) : createPublicKey({ key, format: "jwk" });
   } catch (cause) {
-    throw unusable("a key that cannot be read", cause);
+    throw new TypeError("a key that cannot be read", { cause });
   }
-}
-
-function unusable(found: string, cause?: unknown): ImageError {
-  return new ImageError(
-    "unusable-key",
-    `Cannot trust the Secure Boot key: the file holds ${found}, wanted a public key RSA-3072, ECDSA P-256 or P-384 in PEM, a v1 key of 64 bytes, or a key digest`,
-    { cause },
-  );
 }

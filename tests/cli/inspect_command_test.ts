@@ -248,3 +248,15 @@ Deno.test("inspect: a key file that is missing or holds no key is not called our
   const unusable = await scene.inspectJson(app, "--secure-boot-key", noKey);
   assertEquals([unusable.code, unusable.json.outcome], [2, "configuration"]);
 });
+
+Deno.test("inspect: a key file that is a pipe or a device is not waited for", async () => {
+  await using scene = await InspectScene.open();
+  const app = await scene.file("app.bin", scene.firmware);
+  const pipe = `${scene.directory}/pipe`;
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  for (const key of [pipe, "/dev/zero"]) {
+    const { code, json } = await scene.inspectJson(app, "--secure-boot-key", key);
+    assertEquals([code, json.outcome], [34, "local-io"]);
+    assertEquals(json.message, `Cannot read the Secure Boot key '${key}': it is no file`);
+  }
+});

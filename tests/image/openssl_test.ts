@@ -113,10 +113,13 @@ Deno.test("inspectImage: a v1 signature made by openssl is valid under its key a
   if (desk === undefined) return;
   const image = buildEspApp({ chip: "esp32", seed: 13 });
   await makeKey(desk, "p256");
-  const trusted = readTrustedKey(await desk.take("public.pem"));
+  const trusted = readTrustedKey(await desk.take("public.pem"), "public.pem");
   const signature = await signWith(desk, "p256", image);
   const file = bytesSource(concatBytes(image, new Uint8Array(4), signature));
-  const stranger = readTrustedKey(new TextEncoder().encode(secureBootKey("p256", "stranger").publicPem));
+  const stranger = readTrustedKey(
+    new TextEncoder().encode(secureBootKey("p256", "stranger").publicPem),
+    "stranger.pem",
+  );
   const verdict = async (key: typeof trusted) => {
     const inspection = await inspectImage(file, { keys: [key] });
     assert(inspection.kind === "application");

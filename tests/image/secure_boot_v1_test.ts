@@ -9,7 +9,8 @@ const pair = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 const stranger = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 
 function trusted(publicKey: typeof pair.publicKey): TrustedKey {
-  return readTrustedKey(new TextEncoder().encode(String(publicKey.export({ type: "spki", format: "pem" }))));
+  const pem = String(publicKey.export({ type: "spki", format: "pem" }));
+  return readTrustedKey(new TextEncoder().encode(pem), "key.pem");
 }
 
 function signedImage(): Uint8Array {

@@ -38,7 +38,7 @@ Deno.test("judgeImage: policies", async (test) => {
   for (const { name, file, policy, keys, ...want } of [...policyCases, ...signaturePolicyCases]) {
     await test.step(name, async () => {
       const trusted = (keys?.() ?? []).map(({ publicPem }) =>
-        readTrustedKey(new TextEncoder().encode(publicPem))
+        readTrustedKey(new TextEncoder().encode(publicPem), "key.pem")
       );
       const inspection = await inspectImage(bytesSource(file()), { keys: trusted });
       const { refusals, warnings, overridden } = judgeImage(inspection, { ...LENIENT, ...policy?.() });
