@@ -2,7 +2,13 @@ import type { Files } from "../world.ts";
 import { type KeylessTrust, readTrustedRoot } from "./keyless_trust.ts";
 import { SignatureError } from "./signature_error.ts";
 import { demandTrust, type SignaturePolicy } from "./signature_policy.ts";
-import { combineRules, ruleFromFile, ruleFromFlags, type SignatureFlags } from "./signature_rule.ts";
+import {
+  combineRules,
+  ruleFromFile,
+  ruleFromFlags,
+  type SignatureFlags,
+  type SignatureRule,
+} from "./signature_rule.ts";
 import { parseTrustedKey, type TrustedKey } from "./trusted_key.ts";
 
 /** An RSA-4096 key takes 800 bytes. */
@@ -54,6 +60,7 @@ export async function loadSignaturePolicy(
         "a trusted root needs a certificate identity and issuer: it issues certificates to anybody",
       );
     }
+    if (mode === "auto" && !rule.keys?.length && !rule.identities?.length) faults.push(...idleDemands(rule));
   }
   if (faults.length > 0) {
     throw new SignatureError("bad-policy", `Cannot use the signature policy: ${faults.join("; ")}`);
@@ -68,6 +75,16 @@ export async function loadSignaturePolicy(
   };
   demandTrust(policy);
   return policy;
+}
+
+/** What is demanded of a signature that is not even looked for, as nobody is trusted to make it. */
+function idleDemands({ annotations = {}, signedAs = [] }: SignatureRule): string[] {
+  return [
+    ...(Object.keys(annotations).length > 0 ? ["annotations (--signature-annotation)"] : []),
+    ...(signedAs.length > 0 ? ["other repositories (--signed-as)"] : []),
+  ].map((demand) =>
+    `${demand} say what must be signed, but nobody is trusted to sign it: give --cosign-key or an identity`
+  );
 }
 
 async function attempt(path: string, faults: string[], action: () => unknown): Promise<void> {

@@ -203,6 +203,20 @@ Deno.test("loadSignaturePolicy: every rule of the file is checked, not only the 
   assertStringIncludes(await faultsOf({ policyFile }, { [policyFile]: "{" }), "not JSON");
 });
 
+Deno.test("loadSignaturePolicy: what must be signed, with nobody trusted to sign it, is a fault in auto", async () => {
+  const signedAs = ["ghcr.io/upstream"];
+  assertStringIncludes(
+    await faultsOf({ annotations: ["repo=acme"] }),
+    "--signature-annotation) say what must",
+  );
+  assertStringIncludes(await faultsOf({ mode: "auto", signedAs }), "--signed-as) say what must");
+  const inFile = { "p.json": JSON.stringify({ default: { annotations: { repo: "acme" }, keys: [] } }) };
+  assertStringIncludes(await faultsOf({ policyFile: "p.json" }, inFile), "nobody is trusted to sign it");
+  assertEquals((await load({ mode: "off", signedAs })).mode, "off");
+  const required = await assertRejects(() => load({ mode: "require", signedAs }), SignatureError);
+  assertEquals(required.code, "no-trust");
+});
+
 Deno.test("loadSignaturePolicy: a prefix that no repository could be under is a fault, wherever it stands", async () => {
   const rules = {
     default: { signedAs: ["https://ghcr.io"] },
