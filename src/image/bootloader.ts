@@ -8,6 +8,18 @@ const descriptorLength = 80;
 const tinySegment = 64;
 const bootloaderRam = { from: 0x4007_8000, to: 0x4008_0000 };
 
+/** What a bootloader says about itself since ESP-IDF 5.2 (`esp_bootloader_desc_t`). */
+export interface BootloaderDescriptor {
+  /** `CONFIG_BOOTLOADER_PROJECT_VER`, a number. */
+  readonly version: number;
+  /** Anti-rollback counter of the bootloader itself; 0 where the feature is off. */
+  readonly secureVersion: number;
+  /** The ESP-IDF it was built with. */
+  readonly idfVersion: string;
+  /** `Mmm dd yyyy HH:MM:SS` of the build; empty where the build left it out. */
+  readonly compileTime: string;
+}
+
 /** The kinds of images that run from RAM, and so cannot be an update. */
 export type RamImageKind = "bootloader" | "ram-image";
 
@@ -29,7 +41,7 @@ export interface RamImageEvidence {
  */
 export function kindOfRamImage(walk: SegmentWalk, evidence: RamImageEvidence): RamImageKind | undefined {
   if (walk.seen.some(isMappedFromFlash)) return undefined;
-  if (bootloaderVersion(evidence.head) !== undefined) return "bootloader";
+  if (parseBootloaderDescriptor(evidence.head) !== undefined) return "bootloader";
   if (walk.fault !== undefined || !evidence.chipKnown) return undefined;
   // with an application's descriptor, a flipped chip id is likelier than an application for RAM: a finding says so
   if (hasAppMagic(evidence.head) && !evidence.intact) return undefined;
@@ -40,14 +52,20 @@ export function kindOfRamImage(walk: SegmentWalk, evidence: RamImageEvidence): R
   return looksOld ? "bootloader" : "ram-image";
 }
 
-/** The ESP-IDF version in a bootloader's descriptor; `undefined` where there is no such descriptor. */
-export function bootloaderVersion(head: Uint8Array): string | undefined {
+/** Reads the descriptor of a bootloader out of a file's beginning, or nothing where there is none. */
+export function parseBootloaderDescriptor(head: Uint8Array): BootloaderDescriptor | undefined {
   if (head.length < descriptorOffset + descriptorLength) return undefined;
   const bytes = head.subarray(descriptorOffset, descriptorOffset + descriptorLength);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, descriptorLength);
   if (bytes[0] !== descriptorMagic || bytes[1] !== 0 || bytes[2] !== 0) return undefined;
-  const version = bytes.subarray(8, 40);
+  const idfVersion = bytes.subarray(8, 40);
   // one byte of magic is little: the version must be text as well
-  return version[0] !== 0 && /^[\x20-\x7e]+$/.test(new TextDecoder().decode(version).replace(/\0.*$/s, ""))
-    ? printableText(version)
-    : undefined;
+  const isText = /^[\x20-\x7e]+$/.test(new TextDecoder().decode(idfVersion).replace(/\0.*$/s, ""));
+  if (!isText) return undefined;
+  return {
+    version: view.getUint32(4, true),
+    secureVersion: view.getUint8(3),
+    idfVersion: printableText(idfVersion),
+    compileTime: printableText(bytes.subarray(40, 64)),
+  };
 }

@@ -1,4 +1,9 @@
-import { bootloaderVersion, kindOfRamImage, type RamImageKind } from "./bootloader.ts";
+import {
+  type BootloaderDescriptor,
+  kindOfRamImage,
+  parseBootloaderDescriptor,
+  type RamImageKind,
+} from "./bootloader.ts";
 import { chipOfId } from "./chip.ts";
 import {
   type FileHead,
@@ -54,10 +59,12 @@ export async function inspectImage(
   const ramImage = kindOfRamImage(image.walk, evidence(head, image.facts));
   if (ramImage === undefined) return { kind: "application", ...image.facts };
 
+  const descriptor = parseBootloaderDescriptor(bytes);
+  const facts = { ...image.facts, ...(descriptor === undefined ? {} : { bootloader: descriptor }) };
   const start = chipOfId(image.facts.chip.id)?.bootloaderOffset ?? 0;
   const behind = await findApplication(source, start, signal);
-  if (behind.merged) return merged(head, behind, image.facts);
-  return mistaken(head, describeRamImage(ramImage, bytes), { image: image.facts });
+  if (behind.merged) return merged(head, behind, facts);
+  return mistaken(head, describeRamImage(ramImage, descriptor), { image: facts });
 }
 
 /** One of 256 encrypted files begins with the magic by chance; the rest of its header is then nonsense. */
@@ -75,9 +82,8 @@ function evidence(head: FileHead, { chip, integrity, trailing }: ImageFacts) {
   };
 }
 
-function describeRamImage(kind: RamImageKind, head: Uint8Array): RecognisedFile {
-  const version = bootloaderVersion(head);
-  if (kind === "bootloader") return bootloader(version === undefined ? undefined : `of ESP-IDF ${version}`);
+function describeRamImage(kind: RamImageKind, descriptor: BootloaderDescriptor | undefined): RecognisedFile {
+  if (kind === "bootloader") return bootloader(descriptor && `of ESP-IDF ${descriptor.idfVersion}`);
   return {
     what: "ram-image",
     found: "an image that is loaded into RAM only, with no segment in the flash mapping",

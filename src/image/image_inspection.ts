@@ -1,4 +1,5 @@
 import type { AppDescriptor } from "./app_descriptor.ts";
+import type { BootloaderDescriptor } from "./bootloader.ts";
 import type { ImageChip } from "./chip.ts";
 import type { MistakenFileKind } from "./file_kind.ts";
 import type { ImageHeader } from "./image_header.ts";
@@ -51,6 +52,8 @@ export interface ImageFacts {
   readonly integrity: Integrity;
   /** The application descriptor, when there is one. */
   readonly descriptor?: AppDescriptor;
+  /** The bootloader's descriptor, when the image is a bootloader that has one. */
+  readonly bootloader?: BootloaderDescriptor;
   /** Secure Boot signatures, in file order. */
   readonly signatures: readonly SecureBootSignature[];
   /** Bytes up to and with the checksum and the appended SHA-256; absent when the structure is cut or malformed. */

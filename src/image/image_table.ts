@@ -1,4 +1,5 @@
 import type { AppDescriptor } from "./app_descriptor.ts";
+import type { BootloaderDescriptor } from "./bootloader.ts";
 import { formatRevision, formatRevisionRange } from "./chip_revision.ts";
 import type { ImageFacts, ImageInspection } from "./image_inspection.ts";
 import type { Comparison, Integrity } from "./integrity.ts";
@@ -35,7 +36,7 @@ function imageLines(facts: ImageFacts): string[] {
     ...rows([
       ...integrityRows(facts.integrity),
       ...lengthRows(facts),
-      ...(facts.descriptor === undefined ? noDescriptor : descriptorRows(facts.descriptor)),
+      ...selfDescriptionRows(facts),
       ...signatureRows(facts.signatures),
       ...facts.findings.map(({ severity, message }): Row => [severityNames[severity], message]),
     ]),
@@ -44,7 +45,6 @@ function imageLines(facts: ImageFacts): string[] {
 
 const severityNames = { error: "Error", warn: "Warning", info: "Note" };
 const leftOut = "not said";
-const noDescriptor: Row[] = [["App descriptor", "none"]];
 
 function headerRows({ chip, header, minRevision, maxRevision }: ImageFacts): Row[] {
   const { flash, entry, wpPin, pinDrive } = header;
@@ -116,6 +116,22 @@ function lengthRows({ plainLength, fullLength, trailing }: ImageFacts): Row[] {
     "Trailing bytes",
     `${trailing.length} of ${trailing.content} at ${address(trailing.offset)}`,
   ]];
+}
+
+function selfDescriptionRows({ descriptor, bootloader }: ImageFacts): Row[] {
+  if (bootloader !== undefined) return bootloaderRows(bootloader);
+  return descriptor === undefined ? [["App descriptor", "none"]] : descriptorRows(descriptor);
+}
+
+function bootloaderRows(
+  { version, compileTime, idfVersion, secureVersion }: BootloaderDescriptor,
+): Row[] {
+  return [
+    ["Bootloader version", String(version)],
+    ["Compile time", compileTime || leftOut],
+    ["ESP-IDF", idfVersion],
+    ["Secure version", String(secureVersion)],
+  ];
 }
 
 function descriptorRows(descriptor: AppDescriptor): Row[] {

@@ -14,6 +14,7 @@ export interface HandMadeHeader {
   readonly chipId?: number;
   readonly hash?: boolean;
   readonly entry?: number;
+  readonly pinDrive?: readonly number[];
   readonly revisions?: { readonly legacy?: number; readonly min: number; readonly max: number };
 }
 
@@ -77,11 +78,17 @@ export function handMadeImage(
   segments: readonly HandMadeSegment[] = applicationSegments(),
   header: HandMadeHeader = {},
 ): Uint8Array {
-  const { chipId = 0, hash = true, entry = 0x4008_0004, revisions = { min: 0, max: 399 } } = header;
+  const {
+    chipId = 0,
+    hash = true,
+    entry = 0x4008_0004,
+    pinDrive = [0, 0, 0],
+    revisions = { min: 0, max: 399 },
+  } = header;
   const bytes = [
     ...[0xe9, segments.length, 2, 0x2f],
     ...little(entry, 4),
-    ...[0xee, 0, 0, 0],
+    ...[0xee, ...pinDrive],
     ...little(chipId, 2),
     revisions.legacy ?? 0,
     ...little(revisions.min, 2),
