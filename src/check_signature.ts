@@ -67,7 +67,10 @@ export async function checkSignature(
   const { loadSignaturePolicy } = await import("./signature/load_policy.ts");
   const { verifySignatures } = await import("./signature/verify_signatures.ts");
   const repository = `${image.reference.registry}/${image.reference.repository}`;
-  const policy = await loadSignaturePolicy(flags, repository, context.world.files);
+  const policy = await loadSignaturePolicy(flags, repository, {
+    files: context.world.files,
+    signal: context.signal,
+  });
   const report = await verifySignatures(
     {
       reference: repository,

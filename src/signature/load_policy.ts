@@ -1,3 +1,4 @@
+import { untilAborted } from "../until_aborted.ts";
 import type { Files } from "../world.ts";
 import { type KeylessTrust, readTrustedRoot } from "./keyless_trust.ts";
 import { SignatureError } from "./signature_error.ts";
@@ -17,23 +18,31 @@ const MAX_KEY_BYTES = 64 * 1024;
 /** The public Sigstore's trusted root takes 8 KiB; a policy for a thousand repositories some 300. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
+type PolicyFiles = Pick<Files, "facts" | "readText">;
+
 /**
  * The policy for `repository` (`registry/path`) out of the flags and the policy file they may name, with the keys
  * and the trusted root read from their files. File names in a policy file are relative to its directory.
  *
- * Rejects with {@linkcode SignatureError} `bad-policy`, all faults in one message, or `no-trust`.
+ * Rejects with {@linkcode SignatureError} `bad-policy`, all faults in one message, or `no-trust`; with the signal's
+ * reason when aborted.
  */
 export async function loadSignaturePolicy(
   flags: SignatureFlags,
   repository: string,
-  files: Pick<Files, "readText">,
+  options: { readonly files: PolicyFiles; readonly signal: AbortSignal },
 ): Promise<SignaturePolicy> {
+  const { files, signal } = options;
   const faults: string[] = [];
-  const read = (path: string, limit: number): Promise<string | undefined> =>
-    files.readText(path, limit).catch((cause: unknown) => {
+  const read = async (path: string, limit: number): Promise<string | undefined> => {
+    try {
+      return await untilAborted(readRegularFile(path, { files, limit }), signal);
+    } catch (cause) {
+      signal.throwIfAborted();
       faults.push(`cannot read '${path}': ${cause instanceof Error ? cause.message : cause}`);
       return undefined;
-    });
+    }
+  };
 
   const fromFlags = ruleFromFlags(flags, faults);
   const text = flags.policyFile === undefined ? undefined : await read(flags.policyFile, MAX_FILE_BYTES);
@@ -75,6 +84,19 @@ export async function loadSignaturePolicy(
   };
   demandTrust(policy);
   return policy;
+}
+
+/** A pipe would be waited for without an end. */
+async function readRegularFile(
+  path: string,
+  { files, limit }: { readonly files: PolicyFiles; readonly limit: number },
+): Promise<string> {
+  const facts = await files.facts(path);
+  if (!facts) throw new TypeError("nothing is there");
+  if (!facts.isFile) {
+    throw new TypeError(`it is ${facts.isDirectory ? "a directory" : "a pipe or device"}, wanted a file`);
+  }
+  return await files.readText(path, limit);
 }
 
 /** What is demanded of a signature that is not even looked for, as nobody is trusted to make it. */

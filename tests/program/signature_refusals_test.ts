@@ -240,6 +240,15 @@ Deno.test("flashjob: a policy file's rule that could never apply ends the job as
   assertUndisturbed(lab);
 });
 
+Deno.test("flashjob: a pipe in place of a key is a fault of the configuration, not an endless wait", async () => {
+  await using lab = await startLab();
+  const pipe = `${lab.directory}/pipe`;
+  assertEquals((await new Deno.Command("mkfifo", { args: [pipe] }).output()).code, 0);
+  const run = await runLabJob(lab, { args: ["--output", "json", "--cosign-key", pipe] });
+  assertFailed(run, { outcome: "configuration", cause: /it is a pipe or device, wanted a file/ });
+  assertUndisturbed(lab);
+});
+
 Deno.test("flashjob: a signed image reaches the device, and the report tells who signed it", async () => {
   await using lab = await startLab();
   const digest = lab.registry.repository("team/thermo").tags.get("1.1.0") ?? "";

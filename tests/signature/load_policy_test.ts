@@ -2,22 +2,25 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { loadSignaturePolicy } from "../../src/signature/load_policy.ts";
 import { SignatureError } from "../../src/signature/signature_error.ts";
 import type { SignatureFlags } from "../../src/signature/signature_rule.ts";
+import type { FileFacts } from "../../src/world.ts";
 import { signingKey } from "../builders/signatures.ts";
 import { sigstoreInstance } from "../builders/sigstore_instance.ts";
 
 const KEY = signingKey().publicPem;
 const ROOT = JSON.stringify((await sigstoreInstance()).trustedRoot);
 const REPOSITORY = "ghcr.io/acme/fw";
+const REGULAR: FileFacts = { isFile: true, isDirectory: false, size: 0, mode: null, modified: null };
 const SIGNER = { identity: "a@acme.example", issuer: "https://login.acme.example" };
 
 /** Loads with these files in reach. */
 function load(flags: SignatureFlags, files: Record<string, string> = {}, repository = REPOSITORY) {
   const all: Record<string, string> = { "key.pub": KEY, "root.json": ROOT, ...files };
   return loadSignaturePolicy(flags, repository, {
-    readText: (path) => {
-      const text = all[path];
-      return text === undefined ? Promise.reject(new Error("no such file")) : Promise.resolve(text);
+    files: {
+      facts: (path) => Promise.resolve(all[path] === undefined ? undefined : REGULAR),
+      readText: (path) => Promise.resolve(all[path] ?? ""),
     },
+    signal: new AbortController().signal,
   });
 }
 
@@ -78,7 +81,7 @@ Deno.test("loadSignaturePolicy: reports all faults at once", async () => {
   for (
     const part of [
       "'always', wanted off, auto or require",
-      "cannot read 'absent.pub'",
+      "cannot read 'absent.pub': nothing is there",
       "cannot use 'root.json'",
       "both an exact identity and an expression",
       "the issuer expression is not one",
@@ -240,4 +243,39 @@ Deno.test("loadSignaturePolicy: a prefix that no repository could be under is a 
 
 Deno.test("loadSignaturePolicy: off reads no key", async () => {
   assertEquals((await load({ mode: "off", keys: ["absent.pub"] })).mode, "off");
+});
+
+for (const flag of ["keys", "trustedRoot", "policyFile"] as const) {
+  Deno.test(`loadSignaturePolicy: a pipe for ${flag} is refused without being opened`, async () => {
+    const given = flag === "keys" ? { keys: ["pipe"] } : { ...SIGNER, [flag]: "pipe" };
+    const failure = await assertRejects(
+      () =>
+        loadSignaturePolicy(given, REPOSITORY, {
+          files: {
+            facts: () => Promise.resolve({ ...REGULAR, isFile: false }),
+            readText: (path) => Promise.reject(new Error(`'${path}' was opened`)),
+          },
+          signal: new AbortController().signal,
+        }),
+      SignatureError,
+      "cannot read 'pipe': it is a pipe or device, wanted a file",
+    );
+    assertEquals(failure.code, "bad-policy");
+  });
+}
+
+Deno.test("loadSignaturePolicy: a file that does not answer is waited for until the signal, and is no fault then", async () => {
+  const ending = new AbortController();
+  const files = {
+    facts: () => Promise.resolve(REGULAR),
+    readText: () => {
+      queueMicrotask(() => ending.abort(new RangeError("deadline")));
+      return new Promise<never>(() => {});
+    },
+  };
+  await assertRejects(
+    () => loadSignaturePolicy({ keys: ["key.pub"] }, REPOSITORY, { files, signal: ending.signal }),
+    RangeError,
+    "deadline",
+  );
 });
