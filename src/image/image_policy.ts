@@ -64,6 +64,7 @@ export type ImageWarningCode =
   | "unverified"
   | "chip-revision"
   | "slot-size"
+  | "secure-version-unchecked"
   | "unsigned"
   | "signature-unverified";
 
@@ -99,6 +100,7 @@ export function judgeImage(inspection: ImageInspection, policy: ImagePolicy): Im
     warnings: facts === undefined ? [] : [
       ...warnOfDevice(facts, policy),
       ...warnOfLimits(facts, policy),
+      ...warnOfRollback(facts, policy),
       ...signatures.warnings,
       ...facts.findings.filter(({ severity }) => severity === "warn").map(({ code, message }) => ({
         code,
@@ -219,6 +221,15 @@ function warnOfLimits(facts: ImageFacts, { maxImageSize }: ImagePolicy): ImageWa
     warnings.push({ code: "slot-size", message });
   }
   return warnings;
+}
+
+function warnOfRollback({ descriptor }: ImageFacts, { minSecureVersion }: ImagePolicy): ImageWarning[] {
+  const found = descriptor?.secureVersion ?? 0;
+  if (found === 0 || minSecureVersion !== undefined) return [];
+  const message =
+    `The image's secure version ${found} was compared with nothing: a device that has burned a ` +
+    "higher one refuses it; --min-secure-version says which one is burned";
+  return [{ code: "secure-version-unchecked", message }];
 }
 
 function refusal(code: ImageRefusalCode, found: string, remedy: string): ImageRefusal {

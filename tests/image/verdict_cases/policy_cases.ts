@@ -142,6 +142,19 @@ export const policyCases: PolicyCase[] = [
     file: () => buildEspApp({ secureVersion: 3 }),
     policy: () => ({ minSecureVersion: 3 }),
     refusals: [],
+    silent: ["secure-version-unchecked"],
+  },
+  {
+    name: "secure_version with nothing to compare it with",
+    file: () => buildEspApp({ secureVersion: 1 }),
+    refusals: [],
+    warnings: ["secure-version-unchecked"],
+  },
+  {
+    name: "secure_version 0, which any device takes that never burned another",
+    file: () => buildEspApp({ secureVersion: 0 }),
+    refusals: [],
+    silent: ["secure-version-unchecked"],
   },
   {
     name: "secure_version unknown for want of a descriptor",
