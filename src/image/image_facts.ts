@@ -1,5 +1,5 @@
 import { descriptorLength, descriptorOffset, parseAppDescriptor } from "./app_descriptor.ts";
-import { chipOfId, identifyChip } from "./chip.ts";
+import { chipOfId, identifyChip, type ImageChip } from "./chip.ts";
 import type { FileHead } from "./file_kind.ts";
 import { findingsOf } from "./image_findings.ts";
 import { headerLength, parseImageHeader, revisionsOf } from "./image_header.ts";
@@ -44,7 +44,7 @@ export async function readImage(
     ...(descriptor === undefined ? {} : { descriptor }),
   };
   const measures = walk.fault === undefined
-    ? await measure(source, walk, { hashAppended: header.hashFlag !== 0, ...options })
+    ? await measure(source, walk, { chip, hashAppended: header.hashFlag !== 0, ...options })
     : unmeasurable(integrityOfFault(walk.fault));
   const { padBytesSet, paddedForSigning, ...measured } = measures;
   const facts = { size: source.size, ...said, ...measured };
@@ -66,6 +66,7 @@ async function measure(
   source: ImageSource,
   walk: SegmentWalk,
   options: {
+    readonly chip: ImageChip;
     readonly hashAppended: boolean;
     readonly keys: readonly TrustedKey[];
     readonly signal?: AbortSignal | undefined;

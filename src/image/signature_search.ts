@@ -1,3 +1,4 @@
+import type { ChipName, ImageChip } from "./chip.ts";
 import { type ImageSource, readUpTo } from "./image_source.ts";
 import type { SignatureCheck } from "./secure_boot.ts";
 import type { TrustedKey } from "./secure_boot_key.ts";
@@ -15,6 +16,8 @@ export interface FoundSignatures {
 }
 
 const blocksInSector = 3;
+/** The one chip with Secure Boot v1. */
+const v1Chip: ChipName = "esp32";
 
 /**
  * Looks for signatures after an image of `plainLength` bytes, v2 first: its sector stands at the next multiple
@@ -25,9 +28,13 @@ const blocksInSector = 3;
 export async function findSignatures(
   source: ImageSource,
   plainLength: number,
-  options: { readonly keys: readonly TrustedKey[]; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly chip: ImageChip;
+    readonly keys: readonly TrustedKey[];
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<FoundSignatures> {
-  const { keys, signal } = options;
+  const { chip, keys, signal } = options;
   const sectorOffset = signatureSectorOffset(plainLength);
   const sector = await readUpTo(source, { offset: sectorOffset, length: sectorLength, signal });
   const slots = Array.from({ length: blocksInSector }, (_, block) => {
@@ -50,7 +57,8 @@ export async function findSignatures(
   if (looksLikeV1(rest)) {
     return { checks: [openV1Check(rest, plainLength, { keys })], end: plainLength + v1Length, missing: 0 };
   }
-  if (looksLikeCutV1(rest)) {
+  // zeros and a few bytes are little evidence: only where v1 exists are they taken for the beginning of one
+  if (chip.name === v1Chip && looksLikeCutV1(rest)) {
     return { checks: [], end: plainLength + v1Length, missing: v1Length - rest.length };
   }
   return { checks: [], end: plainLength, missing: 0 };

@@ -163,6 +163,11 @@ export const damagedSignatures: VerdictCase[] = [
     file: () => signV1(buildEspApp({ chip: "esp32" }), p256()).slice(0, -4),
     want: { kind: "application", integrity: "truncated", where: "signature", missing: 4 },
   },
+  {
+    name: "the same bytes after an image for a chip without v1",
+    file: () => signV1(buildEspApp({ chip: "esp32s3" }), p256()).slice(0, -4),
+    want: { kind: "application", integrity: "intact", signatures: [], findings: ["warn trailing-data"] },
+  },
 ];
 
 /** The block of one key spoiled, the application before it as it was. */
