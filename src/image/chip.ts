@@ -156,6 +156,7 @@ export const chips = [
     bootloaderOffset: 0x2000,
     ...sharedBus(0x4000_0000, 0x4400_0000),
     externalRam: [0x4800_0000, 0x4c00_0000],
+    rtc: [[0x5010_8000, 0x5011_0000]],
     wideSegments: true,
     schemes: ["v2-rsa", "v2-ecdsa-p192", "v2-ecdsa-p256", "v2-ecdsa-p384"],
   },

@@ -101,6 +101,21 @@ Deno.test("inspectImage: the old minimum revision counts where the new field is 
   assertEquals([c3.minRevision, c3.maxRevision], [3, undefined]);
 });
 
+Deno.test("inspectImage: esp32p4 has its memory that survives deep sleep behind the other chips'", async () => {
+  const [first, second] = applicationSegments();
+  assert(first && second);
+  const memories = async (chipId: number, flash: number, address: number) => {
+    const segments = [{ ...first, address: flash + 0x20 }, { ...second, address }];
+    return (await application(handMadeImage(segments, { chipId }))).segments[1]?.memory;
+  };
+  const p4 = (address: number) => memories(18, 0x4000_0000, address);
+  assertEquals(
+    await Promise.all([0x5010_7ffc, 0x5010_8000, 0x5010_fffc, 0x5011_0000, 0x5000_0000].map(p4)),
+    ["RAM", "RTC", "RTC", "RAM", "RAM"],
+  );
+  assertEquals(await memories(13, 0x4200_0000, 0x5000_0000), "RTC");
+});
+
 Deno.test("inspectImage: an image that cannot be mapped from the flash is an error of every device", async () => {
   const [first, second] = applicationSegments();
   assert(first && second);
