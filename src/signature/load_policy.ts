@@ -18,8 +18,6 @@ const MAX_KEY_BYTES = 64 * 1024;
 /** The public Sigstore's trusted root takes 8 KiB; a policy for a thousand repositories some 300. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
-type PolicyFiles = Pick<Files, "facts" | "readText">;
-
 /**
  * The policy for `repository` (`registry/path`) out of the flags and the policy file they may name, with the keys
  * and the trusted root read from their files. File names in a policy file are relative to its directory.
@@ -30,7 +28,7 @@ type PolicyFiles = Pick<Files, "facts" | "readText">;
 export async function loadSignaturePolicy(
   flags: SignatureFlags,
   repository: string,
-  options: { readonly files: PolicyFiles; readonly signal: AbortSignal },
+  options: { readonly files: Pick<Files, "facts" | "readText">; readonly signal: AbortSignal },
 ): Promise<SignaturePolicy> {
   const { files, signal } = options;
   const faults: string[] = [];
@@ -89,7 +87,7 @@ export async function loadSignaturePolicy(
 /** A pipe would be waited for without an end. */
 async function readRegularFile(
   path: string,
-  { files, limit }: { readonly files: PolicyFiles; readonly limit: number },
+  { files, limit }: { readonly files: Pick<Files, "facts" | "readText">; readonly limit: number },
 ): Promise<string> {
   const facts = await files.facts(path);
   if (!facts) throw new TypeError("nothing is there");
