@@ -9,9 +9,11 @@ export const IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json";
 /** What `cosign sign` states. Statements of other types (provenance, SBOM, scans) are not signatures. */
 export const SIGN_PREDICATE_TYPE = "https://sigstore.dev/cosign/sign/v1";
 
+/** Comes first: what follows it in a statement of another type is not ours to judge. */
+const Typed = v.object({ predicateType: v.string() });
+
 const Statement = v.object({
   _type: v.pipe(v.string(), v.regex(/^https:\/\/in-toto\.io\/Statement\/v(0\.1|1)$/)),
-  predicateType: v.string(),
   subject: v.pipe(
     v.array(v.object({
       digest: v.record(v.string(), v.string()),
@@ -29,22 +31,25 @@ const Statement = v.object({
  */
 export function statementClaim(payload: Uint8Array): Claim | undefined {
   // Trust boundary: the statement is the registry's; it means something only after its signature is verified.
-  const parsed = v.safeParse(Statement, readSignedJson(payload));
-  if (!parsed.success) {
-    throw new SignatureError(
-      "altered-payload",
-      `Cannot read the signed statement: ${
-        v.getDotPath(parsed.issues[0]) ?? "content"
-      } is not as in-toto has it`,
-    );
-  }
-  if (parsed.output.predicateType !== SIGN_PREDICATE_TYPE) return undefined;
+  const json = readSignedJson(payload);
+  if (parse(Typed, json).predicateType !== SIGN_PREDICATE_TYPE) return undefined;
   return {
-    subjects: parsed.output.subject.flatMap(({ digest, annotations }) =>
+    subjects: parse(Statement, json).subject.flatMap(({ digest, annotations }) =>
       Object.entries(digest).map(([algorithm, hex]) => ({
         digest: `${algorithm}:${hex}`,
         annotations: annotationTexts(annotations),
       }))
     ),
   };
+}
+
+function parse<Output>(schema: v.GenericSchema<unknown, Output>, json: unknown): Output {
+  const parsed = v.safeParse(schema, json);
+  if (parsed.success) return parsed.output;
+  throw new SignatureError(
+    "altered-payload",
+    `Cannot read the signed statement: ${
+      v.getDotPath(parsed.issues[0]) ?? "content"
+    } is not as in-toto has it`,
+  );
 }

@@ -284,6 +284,30 @@ const REFUSALS: readonly {
   },
 ];
 
+/** A statement whose subjects are not as `cosign sign` writes them. */
+const STRANGE_SUBJECTS: readonly { readonly subject: unknown }[] = [
+  { subject: Array.from({ length: 101 }, (_, at) => ({ name: `file${at}`, digest: { sha256: "ab" } })) },
+  { subject: [{ name: "package", digest: { sha256: 7 } }] },
+  { subject: undefined },
+];
+
+for (
+  const [predicateType, code] of [
+    ["https://slsa.dev/provenance/v1", "missing"],
+    ["https://sigstore.dev/cosign/sign/v1", "altered-payload"],
+  ] as const
+) {
+  Deno.test(`verifySignatures: referrer: strange subjects under ${predicateType} -> ${code}`, async () => {
+    for (const strange of STRANGE_SUBJECTS) {
+      const image = unsignedImage();
+      const signed = JSON.parse(new TextDecoder().decode(statement(image)));
+      const bytes = new TextEncoder().encode(JSON.stringify({ ...signed, predicateType, ...strange }));
+      refer(image, keyBundle(bytes, KEY));
+      assertEquals(await outcome(verify(image, keyPolicy([KEY]))), code);
+    }
+  });
+}
+
 for (const { name, code, policy, store } of REFUSALS) {
   Deno.test(`verifySignatures: ${name} -> ${code}`, async () => {
     const image = unsignedImage();
