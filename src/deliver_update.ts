@@ -199,6 +199,7 @@ function agentProgram(job: Job, { identity, deviceAddress }: AgentInput): AgentC
     flags: {
       port: config.agentPort,
       dialInTimeout: config.timeouts.dialIn,
+      redialTimeout: config.timeouts.redial,
       attestationTimeout: config.timeouts.attestation,
       transferIdleTimeout: config.timeouts.transferIdle,
       timeout: config.timeouts.job,

@@ -64,14 +64,16 @@ async function acceptLink(engine: Deno.TlsListener, link: Deno.TcpConn): Promise
 
 class CarriedConnection implements TlsConnection {
   readonly remoteAddr: { readonly hostname: string; readonly port: number };
-  readonly transportEnd: Promise<TransportEnd>;
   readonly closed: Promise<void>;
   readonly #tcp: Deno.TcpConn;
   readonly #link: Deno.TcpConn;
   readonly #tls: Deno.TlsConn;
   readonly #outbound: Promise<boolean>;
+  readonly #end: Promise<TransportEnd>;
   readonly #closed = Promise.withResolvers<void>();
   #isClosing = false;
+  #sentBytes = 0;
+  #wasReset = false;
 
   constructor(tcp: Deno.TcpConn, link: Deno.TcpConn, tls: Deno.TlsConn) {
     this.#tcp = tcp;
@@ -81,8 +83,17 @@ class CarriedConnection implements TlsConnection {
     this.closed = this.#closed.promise;
     tcp.setNoDelay(true);
     link.setNoDelay(true);
-    this.#outbound = carry(link, tcp);
-    this.transportEnd = this.#awaitTransportEnd(carry(tcp, link));
+    this.#outbound = carry(link, tcp, (bytes) => this.#sentBytes += bytes);
+    this.#end = this.#awaitEnd(carry(tcp, link));
+  }
+
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  async transportEnd(): Promise<TransportEnd> {
+    const end = await this.#end;
+    return end === "reset" || await this.#wasRefused() ? "reset" : "closed";
   }
 
   handshake(): Promise<unknown> {
@@ -114,7 +125,7 @@ class CarriedConnection implements TlsConnection {
     await this.#outbound;
     clearTimeout(timer);
     this.#closeTcp();
-    await this.transportEnd;
+    await this.#end;
     this.#closed.resolve();
   }
 
@@ -123,7 +134,7 @@ class CarriedConnection implements TlsConnection {
     closeQuietly(this.#link);
   }
 
-  async #awaitTransportEnd(inbound: Promise<boolean>): Promise<TransportEnd> {
+  async #awaitEnd(inbound: Promise<boolean>): Promise<TransportEnd> {
     if (!await inbound || !await this.#outbound) return "reset";
     for (let look = 0; look < REFUSAL_LOOKS && !this.#isClosing; look++) {
       if (await this.#wasRefused()) return "reset";
@@ -132,19 +143,23 @@ class CarriedConnection implements TlsConnection {
     return "closed";
   }
 
-  /** Our side is closed, so that a write sends nothing: it only tells the error that waits on the socket, if any. */
+  /** Our side is closed, so that a write sends nothing: it only tells the error that waits on the socket, once. */
   async #wasRefused(): Promise<boolean> {
     try {
       await this.#tcp.write(new Uint8Array(1));
-      return false;
     } catch (error) {
-      return error instanceof Deno.errors.ConnectionReset;
+      this.#wasReset ||= error instanceof Deno.errors.ConnectionReset;
     }
+    return this.#wasReset;
   }
 }
 
 /** Carries bytes to the end and passes the end on. False: one of the two connections broke before. */
-async function carry(from: Deno.TcpConn, to: Deno.TcpConn): Promise<boolean> {
+async function carry(
+  from: Deno.TcpConn,
+  to: Deno.TcpConn,
+  onCarried: (bytes: number) => void = () => undefined,
+): Promise<boolean> {
   const piece = new Uint8Array(PIECE_BYTES);
   try {
     while (true) {
@@ -154,7 +169,11 @@ async function carry(from: Deno.TcpConn, to: Deno.TcpConn): Promise<boolean> {
         await to.closeWrite();
         return read === null;
       }
-      for (let at = 0; at < read;) at += await to.write(piece.subarray(at, read));
+      for (let at = 0; at < read;) {
+        const written = await to.write(piece.subarray(at, read));
+        onCarried(written);
+        at += written;
+      }
     }
   } catch {
     // Which of a socket's errors it was does not matter: nothing passes any more.

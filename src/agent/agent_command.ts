@@ -26,6 +26,8 @@ export interface BuiltinAgentFlags {
   readonly port: number;
   /** Until the device has dialled. */
   readonly dialInTimeout: number;
+  /** For the device to dial again after a session failed. */
+  readonly redialTimeout: number;
   /** For the attestation server's verdict. */
   readonly attestationTimeout: number;
   /** Without any progress of the transfer. */
@@ -94,6 +96,7 @@ function flagArguments(flags: BuiltinAgentFlags): string[] {
   return [
     ["--port", `${flags.port}`],
     ["--dial-in-timeout", `${flags.dialInTimeout}ms`],
+    ["--redial-timeout", `${flags.redialTimeout}ms`],
     ["--attestation-timeout", `${flags.attestationTimeout}ms`],
     ["--transfer-idle-timeout", `${flags.transferIdleTimeout}ms`],
     ["--timeout", `${flags.timeout}ms`],

@@ -37,7 +37,13 @@ const EventLine = v.variant("event", [
   v.object({ event: v.literal("certificate"), peer: Words, sha256: Sha256, bytes: Bytes }),
   v.object({ event: v.literal("dialled"), peer: Words, identifiedBy: Words }),
   v.object({ event: v.literal("attested"), peer: Words, ahead: v.boolean(), ms: v.number() }),
-  v.object({ event: v.literal("sending"), peer: Words, handedOverBytes: Bytes, totalBytes: Bytes }),
+  v.object({
+    event: v.literal("sending"),
+    peer: Words,
+    handedOverBytes: Bytes,
+    acknowledgedBytes: v.optional(Bytes),
+    totalBytes: Bytes,
+  }),
   v.object({ event: v.literal("half-closed"), peer: Words }),
   v.object({ event: v.literal("retry"), peer: Words, code: Words, message: Words }),
   v.object({
@@ -119,12 +125,12 @@ function signOf(event: EventLine): AgentSign | undefined {
         detail: event.ahead ? "attested ahead of time" : `attested in ${event.ms} ms`,
       };
     case "sending": {
-      const percent = Math.floor(100 * event.handedOverBytes / Math.max(1, event.totalBytes));
-      return {
-        kind: "sending",
-        detail: `${event.handedOverBytes} of ${event.totalBytes} bytes handed over`,
-        percent,
-      };
+      const { acknowledgedBytes, handedOverBytes, totalBytes } = event;
+      const percent = Math.floor(100 * (acknowledgedBytes ?? handedOverBytes) / Math.max(1, totalBytes));
+      const detail = acknowledgedBytes === undefined
+        ? `${handedOverBytes} of ${totalBytes} bytes handed over, the system does not tell what arrived`
+        : `${acknowledgedBytes} of ${totalBytes} bytes acknowledged`;
+      return { kind: "sending", detail, percent };
     }
     case "half-closed":
       return { kind: "half-closed", detail: "everything is handed over, waiting for the device's close" };

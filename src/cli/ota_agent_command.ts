@@ -29,6 +29,13 @@ const OPTIONS: readonly Option[] = [
   text("listen", "ADDRESS", "local address to listen on", "AGENT_LISTEN", "0.0.0.0"),
   text("port", "PORT", "port the device dials", "AGENT_PORT", "4433"),
   text("dial-in-timeout", "TIME", "the device dials (it tries for 80 s)", "DIAL_IN_TIMEOUT", "90s"),
+  text(
+    "redial-timeout",
+    "TIME",
+    "it dials again after a broken transfer (it tries every 4 s)",
+    "REDIAL_TIMEOUT",
+    "15s",
+  ),
   text("attestation-timeout", "TIME", "the attestation server's verdict", "ATTESTATION_TIMEOUT", "30s"),
   text(
     "transfer-idle-timeout",
@@ -102,6 +109,7 @@ function readAgentSettings(settings: Settings): OtaAgentSettings {
     hostname: faults.collect(settings.find("listen"), parseLocalAddress) ?? "",
     port: faults.collect(settings.find("port"), parsePort) ?? 0,
     dialInTimeout: duration("dial-in-timeout"),
+    redialTimeout: duration("redial-timeout"),
     attestationTimeout: duration("attestation-timeout"),
     transferIdleTimeout: duration("transfer-idle-timeout"),
     timeout: duration("timeout"),

@@ -85,6 +85,8 @@ export interface JobTimeouts {
   readonly ready: number;
   /** From its listening to the device's connection. */
   readonly dialIn: number;
+  /** For the device to dial again after it was served in vain; the built-in agent waits for it. */
+  readonly redial: number;
   /** For the attestation server's verdict. */
   readonly attestation: number;
   /** Longest stand-still of the transfer. */
@@ -152,6 +154,7 @@ export function readJobConfig(settings: Settings, password: string | undefined):
       device: duration("device-timeout"),
       ready: duration("ready-timeout"),
       dialIn: duration("dial-in-timeout"),
+      redial: duration("redial-timeout"),
       attestation: duration("attestation-timeout"),
       transferIdle: duration("transfer-idle-timeout"),
       confirm: duration("confirm-timeout"),

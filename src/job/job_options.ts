@@ -208,6 +208,9 @@ export const JOB_OPTIONS: readonly Option[] = [
   value("dial-in-timeout", TIME, "TIME", "the device dials the agent (it tries for 80 s)", [
     "DIAL_IN_TIMEOUT",
   ], "90s"),
+  value("redial-timeout", TIME, "TIME", "it dials again after a broken transfer (it tries every 4 s)", [
+    "REDIAL_TIMEOUT",
+  ], "15s"),
   value(
     "attestation-timeout",
     TIME,

@@ -31,14 +31,14 @@ export type AgentEvent =
   /** The certificate is a genuine device's; `ms` is how long the device had to wait to hear it. */
   | { readonly event: "attested"; readonly peer: string; readonly ahead: boolean; readonly ms: number }
   /**
-   * Progress of a transfer. Bytes handed over to the operating system are not bytes received: it still held
-   * `unacknowledgedBytes` when it was last asked, if it tells.
+   * Progress of a transfer. Bytes handed over are not bytes received: `acknowledgedBytes` is how many of the image's
+   * the device had acknowledged at least, where the operating system tells.
    */
   | {
     readonly event: "sending";
     readonly peer: string;
     readonly handedOverBytes: number;
-    readonly unacknowledgedBytes?: number;
+    readonly acknowledgedBytes?: number;
     readonly totalBytes: number;
   }
   /** Everything is handed over and our side of the connection is closed; the receipt is awaited. */

@@ -78,7 +78,7 @@ export function judgeClose(
  */
 export async function closeReceipt(
   view: DeliveryView,
-  transportEnd: Promise<TransportEnd>,
+  transportEnd: () => Promise<TransportEnd>,
   bounds: { readonly clock: Clock; readonly patience: number; readonly signal: AbortSignal },
 ): Promise<"acknowledged" | "closed" | "lost"> {
   const { clock, patience, signal } = bounds;
@@ -95,7 +95,7 @@ export async function closeReceipt(
   const what = "the end of the connection";
   const end = await within(
     { clock, milliseconds: FIN_PATIENCE, signal, what },
-    (s) => untilAborted(transportEnd, s),
+    (s) => untilAborted(transportEnd(), s),
   )
     .catch((error) => {
       if (error instanceof DeadlineError) return "closed";

@@ -20,6 +20,8 @@ export interface DeviceSessionOptions {
   readonly transferIdleTimeout: number;
   /** Ends the session; its reason is passed on. */
   readonly signal: AbortSignal;
+  /** Called when the certificate is attested, before a byte is sent; what it throws ends the session. */
+  readonly claim: () => void;
   /** Told of every step. */
   readonly onEvent: (event: AgentEvent) => void;
 }
@@ -43,6 +45,7 @@ export async function serveDevice(
   const ahead = desk.isGenuine(certificate);
   const asked = world.clock.now();
   if (!ahead) await attest(connection, certificate, { desk, peerEnd, signal });
+  options.claim();
   onEvent({ event: "attested", peer: connection.peer, ahead, ms: world.clock.now() - asked });
   const transfer = await transferFirmware(connection, peerEnd, {
     world,

@@ -8,6 +8,7 @@ export class DialEvidence {
     StrangerKind,
     { readonly count: number; readonly peer: string; readonly reason: string }
   >();
+  #servedInVain: OtaAgentError | undefined;
   #strangers = 0;
   #tlsRefusals = 0;
 
@@ -44,9 +45,15 @@ export class DialEvidence {
     });
   }
 
+  /** Remembers how the serving of a peer failed that could have been the device, or anyone. */
+  noteServedInVain(failure: OtaAgentError): void {
+    this.#servedInVain = failure;
+  }
+
   /** Why no device was served within `milliseconds`: the strongest evidence first. */
   failure(milliseconds: number): OtaAgentError {
     const waited = `within ${milliseconds} ms`;
+    if (this.#servedInVain) return this.#servedInVain;
     const other = this.#seen.get("other-device");
     if (other) {
       return new OtaAgentError(
@@ -60,6 +67,14 @@ export class DialEvidence {
         "tls-refused",
         `Cannot serve the device: '${refusal.peer}' dialled ${refusal.count} times and ${refusal.reason}, ` +
           "give the certificate that is pinned in its firmware, or one issued by it",
+      );
+    }
+    const broken = this.#expectedAddress === undefined ? undefined : this.#seen.get("broke-handshake");
+    if (broken) {
+      return new OtaAgentError(
+        "tls-refused",
+        `Cannot serve the device: '${broken.peer}' connected ${broken.count} times and finished no TLS handshake: ` +
+          `${broken.reason}, give the certificate that is pinned in its firmware, or one issued by it`,
       );
     }
     const invalid = this.#seen.get("no-certificate");

@@ -8,8 +8,10 @@ import type { PeerConnection } from "./peer_connection.ts";
 
 /** What kind of stranger a peer is, as far as it matters for the verdict when no device dials. */
 export type StrangerKind =
-  /** It answered our certificate with an alert: a device with another pinned certificate does that. */
+  /** It answered our certificate with an alert about it: a device with another pinned certificate does that. */
   | "refused-our-certificate"
+  /** It broke the handshake off in another way. */
+  | "broke-handshake"
   /** It spoke no TLS, or never finished the handshake. */
   | "no-handshake"
   /** It spoke TLS and sent no certificate, or something else. */
@@ -70,6 +72,17 @@ export async function greet(connection: PeerConnection, options: GreetingOptions
   }
 }
 
+/** The alerts about a certificate (RFC 8446, 6.2; mbedTLS says access_denied, too), as the runtime spells them. */
+const CERTIFICATE_ALERTS: ReadonlySet<string> = new Set([
+  "BadCertificate",
+  "UnsupportedCertificate",
+  "CertificateRevoked",
+  "CertificateExpired",
+  "CertificateUnknown",
+  "UnknownCA",
+  "AccessDenied",
+]);
+
 /** The runtime tells a handshake's failure only in words (rustls `Error::AlertReceived` for an alert). */
 function judgeHandshakeFailure(error: unknown): Greeting {
   if (error instanceof DeadlineError) {
@@ -78,14 +91,21 @@ function judgeHandshakeFailure(error: unknown): Greeting {
   const words = error instanceof Error ? error.message : String(error);
   const alert = /received fatal alert: (\w{1,40})/i.exec(words)?.[1];
   if (alert !== undefined) {
-    return {
-      kind: "stranger",
-      stranger: "refused-our-certificate",
-      reason: `it refused our certificate with the TLS alert ${alert}`,
-    };
+    return CERTIFICATE_ALERTS.has(alert)
+      ? {
+        kind: "stranger",
+        stranger: "refused-our-certificate",
+        reason: `it refused our certificate with the TLS alert ${alert}`,
+      }
+      : {
+        kind: "stranger",
+        stranger: "broke-handshake",
+        reason: `it broke the handshake off with the TLS alert ${alert}`,
+      };
   }
-  const reason = /unexpected end|eof|reset|broken pipe/i.test(words)
-    ? "it closed the connection during the handshake"
-    : "it does not speak TLS as devices do";
-  return { kind: "stranger", stranger: "no-handshake", reason };
+  if (/unexpected end|eof|reset|broken pipe/i.test(words)) {
+    const reason = "it closed the connection during the handshake";
+    return { kind: "stranger", stranger: "broke-handshake", reason };
+  }
+  return { kind: "stranger", stranger: "no-handshake", reason: "it does not speak TLS as devices do" };
 }

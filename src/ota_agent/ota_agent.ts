@@ -36,8 +36,8 @@ export interface OtaAgentSettings {
   readonly handshakeTimeout?: number;
   /** From the handshake to the whole certificate; 10000 when not given: devices send it after 500. */
   readonly certificateTimeout?: number;
-  /** For dialling again after a session failed; 5000 when not given: devices try every 4000. */
-  readonly redialTimeout?: number;
+  /** For dialling again after a session failed: devices try every 4000. */
+  readonly redialTimeout: number;
   /** Connections open at once; 128 when not given. */
   readonly maxConnections?: number;
 }

@@ -73,9 +73,14 @@ export class PeerConnection {
     return "babbled";
   }
 
-  /** How the TCP connection below ended, once the peer has ended it. */
-  get transportEnd(): Promise<TransportEnd> {
-    return this.#connection.transportEnd;
+  /** How the TCP connection below ended, once the peer has ended it; a late reset is known when asked again. */
+  transportEnd(): Promise<TransportEnd> {
+    return this.#connection.transportEnd();
+  }
+
+  /** Bytes that the operating system has taken for the peer, those of TLS itself included. */
+  get sentBytes(): number {
+    return this.#connection.sentBytes;
   }
 
   /** Resolves after {@linkcode PeerConnection.close}, when nothing is left. */

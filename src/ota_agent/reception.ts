@@ -4,6 +4,13 @@ import type { AgentEnd, AgentEvent } from "./agent_event.ts";
 import { AttestationDesk } from "./attestation_desk.ts";
 import { ConnectionPool, EVICTED, type PoolPlace } from "./connection_pool.ts";
 import { serveDevice } from "./device_session.ts";
+import {
+  ANOTHER_SERVED,
+  type Candidate,
+  type DeviceSession,
+  DeviceSessions,
+  SUPERSEDED,
+} from "./device_sessions.ts";
 import { DialEvidence } from "./dial_evidence.ts";
 import type { DiceCertificate } from "./dice_certificate.ts";
 import { greet, type StrangerKind } from "./greeting.ts";
@@ -14,7 +21,6 @@ import { PeerConnection } from "./peer_connection.ts";
 
 const HANDSHAKE_TIMEOUT = 15_000;
 const CERTIFICATE_TIMEOUT = 10_000;
-const REDIAL_TIMEOUT = 5_000;
 
 /** An idle TLS connection costs some 50 KB, so strangers cost at most 6 MB. */
 const MAX_CONNECTIONS = 128;
@@ -25,8 +31,14 @@ const STRANGER_EVENTS = { burst: 20, interval: 500 };
 /** After a failed accept, file descriptors may be short for a while. */
 const ACCEPT_PAUSE = 100;
 
-/** The reason with which an older session of a device is ended when it dials again. */
-const SUPERSEDED = new Error("Cannot go on: the device has dialled again");
+/** A peer that is served as the device. */
+interface Accepted {
+  readonly certificate: DiceCertificate;
+  readonly session: DeviceSession;
+  readonly by: Candidate["by"];
+  /** Whether it is not where the device is, so that it may be anyone. */
+  readonly isDoubtful: boolean;
+}
 
 /**
  * Receives everyone who dials and finds the device among them. Many connections live side by side; those that are not
@@ -46,11 +58,11 @@ export class Reception {
   readonly #throttle: Throttle;
   readonly #desk: AttestationDesk;
   readonly #tasks = new Set<Promise<void>>();
-  /** The device's session, once one has been recognised: by fingerprint of its certificate. */
-  readonly #sessions = new Map<string, AbortController>();
-  /** The certificate that was served first; nobody else is served in this run. */
-  #servedSha256: string | undefined;
+  readonly #sessions = new DeviceSessions();
+  /** Those at the device's address of whom it is not known yet who they are. */
+  readonly #atDoor = new Set<Promise<unknown>>();
   #lastFailure: OtaAgentError | undefined;
+  #isDialInOver = false;
 
   /** Takes over the listener; `run` begins. */
   constructor(listener: TlsListener, settings: OtaAgentSettings, world: World, options: OtaAgentOptions) {
@@ -108,15 +120,30 @@ export class Reception {
   async #receive(connection: PeerConnection): Promise<void> {
     using place = this.#pool.admit(connection);
     try {
-      if (place === undefined) this.#turnAway(connection, "dropped", "there are too many connections");
-      else await this.#greetAndServe(connection, place);
+      if (place === undefined) return this.#turnAway(connection, "dropped", "there are too many connections");
+      const recognised = this.#recognise(connection, place);
+      const isAtDevice = connection.address === this.#settings.expectedDevice?.address;
+      const accepted = await (isAtDevice ? this.#awaitAtDoor(recognised) : recognised);
+      if (accepted === undefined) return;
+      await this.#serve(connection, accepted);
+      this.#awaitRedial();
     } finally {
       connection.close();
       await connection.closed;
     }
   }
 
-  async #greetAndServe(connection: PeerConnection, place: PoolPlace): Promise<void> {
+  async #awaitAtDoor<Result>(recognised: Promise<Result>): Promise<Result> {
+    this.#atDoor.add(recognised);
+    try {
+      return await recognised;
+    } finally {
+      this.#atDoor.delete(recognised);
+    }
+  }
+
+  /** Whoever may be the device, with a session of its own; `undefined` for a stranger, who is turned away. */
+  async #recognise(connection: PeerConnection, place: PoolPlace): Promise<Accepted | undefined> {
     const signal = AbortSignal.any([this.#over.signal, place.signal]);
     const greeting = await greet(connection, {
       clock: this.#world.clock,
@@ -138,69 +165,69 @@ export class Reception {
     this.#mention({ event: "certificate", peer, sha256, bytes: certificate.der.length });
     const identity = judgeIdentity({ certificateSha256: sha256, address }, this.#settings.expectedDevice);
     if (identity.kind === "other") return this.#turnAway(connection, "other-device", identity.reason);
-    if (this.#servedSha256 !== undefined && this.#servedSha256 !== sha256) {
-      return this.#turnAway(connection, "other-device", "another device is being served");
-    }
+    const candidate = { sha256, by: identity.by };
+    if (this.#sessions.isExcluded(candidate)) return this.#turnAwayForAnother(connection);
     place.keep();
     if (identity.warning !== undefined) this.#onEvent({ event: "warning", message: identity.warning });
     this.#onEvent({ event: "dialled", peer, identifiedBy: identity.by });
-    await this.#serve(connection, certificate, identity.by !== "nothing");
+    const session = this.#sessions.open(candidate);
+    return { certificate, session, isDoubtful: identity.warning !== undefined, by: identity.by };
   }
 
-  async #serve(
-    connection: PeerConnection,
-    certificate: DiceCertificate,
-    isRecognised: boolean,
-  ): Promise<void> {
-    const session = new AbortController();
-    this.#sessions.get(certificate.sha256)?.abort(SUPERSEDED);
-    this.#sessions.set(certificate.sha256, session);
+  async #serve(connection: PeerConnection, accepted: Accepted): Promise<void> {
+    using session = accepted.session;
     try {
-      const delivery = await serveDevice(connection, certificate, {
+      const delivery = await serveDevice(connection, accepted.certificate, {
         world: this.#world,
         desk: this.#desk,
         firmwarePath: this.#settings.firmwarePath,
         localPort: this.#listener.port,
         transferIdleTimeout: this.#settings.transferIdleTimeout,
         signal: AbortSignal.any([this.#over.signal, session.signal]),
-        onEvent: (event) => {
-          if (event.event === "attested") this.#servedSha256 ??= certificate.sha256;
-          this.#onEvent(event);
-        },
+        claim: session.claim,
+        onEvent: this.#onEvent,
       });
       this.#finish({ kind: "delivered", ...delivery });
     } catch (error) {
       if (this.#over.signal.aborted) return;
+      if (error === ANOTHER_SERVED) return this.#turnAwayForAnother(connection);
       const failure = error === SUPERSEDED ? brokenBySecondDial(connection) : error;
       if (!(failure instanceof OtaAgentError)) throw failure;
-      if (
-        failure.code === "firmware-unreadable" || (failure.code === "attestation-refused" && isRecognised)
-      ) {
+      const { code, message } = failure;
+      if (code === "firmware-unreadable" || (code === "attestation-refused" && accepted.by !== "nothing")) {
         return this.#fail(failure);
       }
-      this.#onEvent({ event: "retry", peer: connection.peer, code: failure.code, message: failure.message });
-      this.#lastFailure = failure;
-    } finally {
-      if (this.#sessions.get(certificate.sha256) === session) this.#sessions.delete(certificate.sha256);
+      this.#onEvent({ event: "retry", peer: connection.peer, code, message });
+      if (accepted.isDoubtful) this.#evidence.noteServedInVain(failure);
+      else this.#lastFailure = failure;
     }
-    if (this.#sessions.size === 0) this.#task(() => this.#endRedial());
   }
 
   /** Ends the run when nobody has been recognised as the device in time. */
   async #endDialIn(): Promise<void> {
     const { dialInTimeout } = this.#settings;
     await this.#world.clock.sleep(dialInTimeout, this.#over.signal);
+    this.#isDialInOver = true;
     if (this.#sessions.size === 0 && this.#lastFailure === undefined) {
       this.#fail(this.#evidence.failure(dialInTimeout));
     }
   }
 
-  /** After a failed session: ends the run with its failure unless the device has dialled again in time. */
+  /** A failed session is the device's last word only when it does not dial again. */
+  #awaitRedial(): void {
+    // While the device itself may yet come, what became of somebody who may be anyone ends nothing.
+    const isOver = this.#lastFailure !== undefined || this.#isDialInOver;
+    if (this.#sessions.size === 0 && isOver) this.#task(() => this.#endRedial());
+  }
+
   async #endRedial(): Promise<void> {
+    const { dialInTimeout, redialTimeout } = this.#settings;
     const failure = this.#lastFailure;
-    await this.#world.clock.sleep(this.#settings.redialTimeout ?? REDIAL_TIMEOUT, this.#over.signal);
-    if (failure !== undefined && failure === this.#lastFailure && this.#sessions.size === 0) {
-      this.#fail(failure);
+    await this.#world.clock.sleep(redialTimeout, this.#over.signal);
+    // Whoever is at its handshake now, at the device's address, may be the device: that takes it seconds.
+    await Promise.allSettled(this.#atDoor);
+    if (failure === this.#lastFailure && this.#sessions.size === 0) {
+      this.#fail(failure ?? this.#evidence.failure(dialInTimeout));
     }
   }
 
@@ -208,9 +235,8 @@ export class Reception {
   async #endRun(): Promise<void> {
     const { timeout } = this.#settings;
     await this.#world.clock.sleep(timeout, this.#over.signal);
-    const isServing = this.#servedSha256 !== undefined && this.#sessions.size > 0;
     this.#fail(
-      isServing
+      this.#sessions.isServing
         ? new OtaAgentError(
           "transfer-broken",
           `Cannot finish the transfer: the ${timeout} ms of the run are over`,
@@ -219,7 +245,11 @@ export class Reception {
     );
   }
 
-  #turnAway(connection: PeerConnection, stranger: StrangerKind, reason: string): void {
+  #turnAwayForAnother(connection: PeerConnection): undefined {
+    return this.#turnAway(connection, "other-device", "another device is being served");
+  }
+
+  #turnAway(connection: PeerConnection, stranger: StrangerKind, reason: string): undefined {
     const { peer, address } = connection;
     this.#evidence.note(stranger, { address, peer, reason });
     this.#mention({ event: "stranger", peer, reason, suppressed: 0 });

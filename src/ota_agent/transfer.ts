@@ -50,9 +50,12 @@ export async function transferFirmware(
   const view = new DeliveryView(world.files, { localPort: options.localPort, address, port });
   await view.calibrate();
   const start = world.clock.now();
+  onEvent({ event: "sending", peer, totalBytes, handedOverBytes: 0, acknowledgedBytes: 0 });
   await using watch = new TransferWatch(view, {
     clock: world.clock,
     idleTimeout: options.idleTimeout,
+    recordBytes: RECORD_BYTES,
+    sentBytes: () => connection.sentBytes,
     onProgress: (progress) => onEvent({ event: "sending", peer, totalBytes, ...progress }),
   });
   const broken = new AbortController();
@@ -87,14 +90,13 @@ export async function transferFirmware(
     throw brokenTransfer(connection, watch, { totalBytes, found: "the connection broke at its end", cause });
   });
   watch.handedOverAll();
-  onEvent({ event: "sending", peer, totalBytes, handedOverBytes: totalBytes });
   onEvent({ event: "half-closed", peer });
 
   const end = await untilAborted(peerEnd, either);
   if (end !== "closed") {
     throw brokenTransfer(connection, watch, { totalBytes, found: `${endWords(end)} instead of closing it` });
   }
-  const receipt = await closeReceipt(view, connection.transportEnd, {
+  const receipt = await closeReceipt(view, () => connection.transportEnd(), {
     clock: world.clock,
     patience: options.idleTimeout,
     signal: either,

@@ -12,10 +12,45 @@ const SLOWEST_DEVICE = 20_000;
 
 /** How far a transfer is. */
 export interface TransferProgress {
-  /** Bytes of the image that the operating system took. */
+  /** Bytes of the image that were handed over to TLS. */
   readonly handedOverBytes: number;
-  /** Bytes the operating system still holds, where it tells. */
-  readonly unacknowledgedBytes?: number;
+  /** Bytes of the image that the device has acknowledged at least, where the operating system tells. */
+  readonly acknowledgedBytes?: number;
+}
+
+/** What one look at a transfer finds; bytes of TLS count those of the image among them. */
+export interface TransferLook {
+  /** Bytes of the image handed over to TLS. */
+  readonly handedOver: number;
+  /** Bytes of TLS that the operating system took since the first of the image. */
+  readonly sent: number;
+  /** How many of them the device has not acknowledged; `undefined` where the system does not tell. */
+  readonly unacknowledged: number | undefined;
+}
+
+/** What TLS adds to a record at most: header, explicit nonce and tag of TLS 1.2 (RFC 5288, 3). */
+const MOST_OVERHEAD = 5 + 8 + 16;
+
+/** How far a transfer is, never ahead of the truth: whole records count, each as long as one can be. */
+export function transferProgress(look: TransferLook, recordBytes: number): TransferProgress {
+  const { handedOver: handedOverBytes, sent, unacknowledged } = look;
+  if (unacknowledged === undefined) return { handedOverBytes };
+  const records = Math.floor(Math.max(0, sent - unacknowledged) / (recordBytes + MOST_OVERHEAD));
+  return { handedOverBytes, acknowledgedBytes: Math.min(records * recordBytes, handedOverBytes) };
+}
+
+/** What a watch needs. */
+export interface TransferWatchOptions {
+  /** Paces the looks. */
+  readonly clock: Clock;
+  /** Milliseconds. */
+  readonly idleTimeout: number;
+  /** Bytes of the image in one TLS record. */
+  readonly recordBytes: number;
+  /** Bytes of TLS that the operating system has taken so far. */
+  readonly sentBytes: () => number;
+  /** Told when something has moved. */
+  readonly onProgress: (progress: TransferProgress) => void;
 }
 
 /**
@@ -30,15 +65,7 @@ export class TransferWatch implements AsyncDisposable {
   #isAllHandedOver = false;
 
   /** Begins to watch. */
-  constructor(
-    view: DeliveryView,
-    options: {
-      readonly clock: Clock;
-      /** Milliseconds. */
-      readonly idleTimeout: number;
-      readonly onProgress: (progress: TransferProgress) => void;
-    },
-  ) {
+  constructor(view: DeliveryView, options: TransferWatchOptions) {
     this.stalled = this.#watch(view, options);
   }
 
@@ -47,7 +74,7 @@ export class TransferWatch implements AsyncDisposable {
     return this.#handedOverBytes;
   }
 
-  /** Counts bytes that the operating system took. */
+  /** Counts bytes that TLS took. */
   handedOver(bytes: number): void {
     this.#handedOverBytes += bytes;
   }
@@ -63,33 +90,28 @@ export class TransferWatch implements AsyncDisposable {
     await this.stalled.catch(() => undefined);
   }
 
-  async #watch(
-    view: DeliveryView,
-    { clock, idleTimeout, onProgress }: {
-      readonly clock: Clock;
-      readonly idleTimeout: number;
-      readonly onProgress: (progress: TransferProgress) => void;
-    },
-  ): Promise<void> {
+  async #watch(view: DeliveryView, options: TransferWatchOptions): Promise<void> {
+    const { clock, idleTimeout, recordBytes, sentBytes, onProgress } = options;
     const interval = Math.min(LOOK_INTERVAL, idleTimeout / 4);
+    const sentBefore = sentBytes();
     let lastMove = clock.now();
-    let last = { handedOver: -1, unacknowledged: -1 };
+    let last = { handedOver: 0, acknowledged: 0 };
     while (true) {
+      // Counted before the look, so that what is sent meanwhile is not taken for acknowledged.
+      const sent = sentBytes() - sentBefore;
       const seen = await view.look();
-      const isVisible = seen !== "unknown" && seen !== "gone";
+      const unacknowledged = seen === "unknown" || seen === "gone" ? undefined : seen.unacknowledgedBytes;
       const now = {
         handedOver: this.#handedOverBytes,
-        unacknowledged: isVisible ? seen.unacknowledgedBytes : 0,
+        acknowledged: unacknowledged === undefined ? last.acknowledged : sent - unacknowledged,
       };
-      if (now.handedOver !== last.handedOver || now.unacknowledged < last.unacknowledged) {
+      if (now.handedOver !== last.handedOver || now.acknowledged > last.acknowledged) {
         lastMove = clock.now();
-        onProgress({
-          handedOverBytes: now.handedOver,
-          ...(isVisible ? { unacknowledgedBytes: now.unacknowledged } : {}),
-        });
+        onProgress(transferProgress({ handedOver: now.handedOver, sent, unacknowledged }, recordBytes));
       }
-      last = now;
-      const blind = this.#isAllHandedOver && !isVisible ? now.handedOver / SLOWEST_DEVICE * 1000 : 0;
+      last = { ...now, acknowledged: Math.max(now.acknowledged, last.acknowledged) };
+      const isBlind = this.#isAllHandedOver && unacknowledged === undefined;
+      const blind = isBlind ? now.handedOver / SLOWEST_DEVICE * 1000 : 0;
       if (clock.now() - lastMove >= idleTimeout + blind) return;
       await clock.sleep(interval, this.#finished.signal);
     }

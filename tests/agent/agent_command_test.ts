@@ -22,6 +22,7 @@ const settings: Omit<AgentCommandSettings, "agent"> = {
 const flags = {
   port: 4433,
   dialInTimeout: 90_000,
+  redialTimeout: 15_000,
   attestationTimeout: 4_000,
   transferIdleTimeout: 20_000,
   timeout: 1_800_000,
@@ -50,8 +51,8 @@ Deno.test("agentCommand: the compiled program gets the same environment, and fla
   assertEquals(
     command.args.join(" "),
     [
-      "agent --port 4433 --dial-in-timeout 90000ms --attestation-timeout 4000ms",
-      "--transfer-idle-timeout 20000ms --timeout 1800000ms --verify-identity auto",
+      "agent --port 4433 --dial-in-timeout 90000ms --redial-timeout 15000ms",
+      "--attestation-timeout 4000ms --transfer-idle-timeout 20000ms --timeout 1800000ms --verify-identity auto",
     ].join(" "),
   );
 });

@@ -33,6 +33,7 @@ for (const permissions of PERMISSIONS) {
         flags: {
           port: 0,
           dialInTimeout: 20_000,
+          redialTimeout: 5_000,
           attestationTimeout: 2_000,
           transferIdleTimeout: 2_000,
           timeout: 60_000,

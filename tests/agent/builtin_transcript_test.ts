@@ -35,7 +35,7 @@ const STEPS: readonly AgentEvent[] = [
   { event: "certificate", peer, sha256: hash, bytes: 724 },
   { event: "dialled", peer, identifiedBy: "address" },
   { event: "attested", peer, ahead: true, ms: 0 },
-  { event: "sending", peer, handedOverBytes: 5, unacknowledgedBytes: 2, totalBytes: 10 },
+  { event: "sending", peer, handedOverBytes: 5, acknowledgedBytes: 3, totalBytes: 10 },
   { event: "half-closed", peer },
   { event: "retry", peer, code: "transfer-broken", message: "m" },
 ];
@@ -59,7 +59,9 @@ Deno.test("BuiltinTranscript: every event but the last has its sign", () => {
   const signs = STEPS.map((event) => transcript.hear({ stream: "stdout", text: JSON.stringify(event) }));
   assertEquals<unknown>(signs.map((sign) => sign?.kind), STEPS.map(({ event }) => event));
   assertEquals(signs[0]?.port, 4433);
-  assertEquals(signs[7]?.percent, 50);
+  assertEquals(signs[7]?.percent, 30);
+  const untold = { event: "sending", peer, handedOverBytes: 5, totalBytes: 10 };
+  assertEquals(transcript.hear({ stream: "stdout", text: JSON.stringify(untold) })?.percent, 50);
 });
 
 Deno.test("BuiltinTranscript: delivered only as the last word of a process that ended well", () => {

@@ -8,6 +8,7 @@ import { installCompiledProgram } from "./compiled_program.ts";
 /** The lab's device is fast, so nobody needs a real one's patience. */
 const FAST = {
   DIAL_IN_TIMEOUT: "4s",
+  REDIAL_TIMEOUT: "2s",
   CONFIRM_TIMEOUT: "6s",
   TRANSFER_IDLE_TIMEOUT: "2s",
   ATTESTATION_TIMEOUT: "3s",

@@ -83,6 +83,7 @@ const ROWS: readonly Row[] = [
     ["device-timeout", "DEVICE_TIMEOUT", "device", 10_000],
     ["ready-timeout", "READY_TIMEOUT", "ready", 15_000],
     ["dial-in-timeout", "DIAL_IN_TIMEOUT", "dialIn", 90_000],
+    ["redial-timeout", "REDIAL_TIMEOUT", "redial", 15_000],
     ["attestation-timeout", "ATTESTATION_TIMEOUT", "attestation", 30_000],
     ["transfer-idle-timeout", "TRANSFER_IDLE_TIMEOUT", "transferIdle", 30_000],
     ["confirm-timeout", "CONFIRM_TIMEOUT", "confirm", 60_000],

@@ -14,6 +14,8 @@ export interface DialOptions {
   readonly port: number;
   /** PEM of the only authority. */
   readonly pinned: string;
+  /** Dotted IPv4 it dials from; the system's choice by default. */
+  readonly localAddress?: string;
   /** Bytes of its receive buffer; the system's choice by default. */
   readonly receiveWindow?: number;
   /** Ends the attempt and everything after it. */
@@ -165,7 +167,7 @@ export class DeviceLink {
 }
 
 /** Connects, without reading yet. Rejects with the system's error or the signal's reason. */
-function openTcp({ hostname, port, receiveWindow, signal }: DialOptions): Promise<Socket> {
+function openTcp({ hostname, port, localAddress, receiveWindow, signal }: DialOptions): Promise<Socket> {
   if (receiveWindow !== undefined) {
     return connectWithSmallWindow({ transport: "tcp", hostname, port }, receiveWindow);
   }
@@ -175,7 +177,7 @@ function openTcp({ hostname, port, receiveWindow, signal }: DialOptions): Promis
       reject(signal.reason);
     };
     // A device closes when its program does, not when the agent has: the engine may have read far ahead of it.
-    const tcp = connectTcp({ host: hostname, port, allowHalfOpen: true });
+    const tcp = connectTcp({ host: hostname, port, localAddress, allowHalfOpen: true });
     tcp.on("error", reject);
     tcp.once("connect", () => {
       signal.removeEventListener("abort", onAbort);

@@ -14,17 +14,19 @@ export class RawDevice implements Disposable {
     this.#link = link;
   }
 
-  /** Dials and completes the handshake. */
-  static async dial(port: number): Promise<RawDevice> {
+  /** Dials, from an address of loopback, and completes the handshake. */
+  static async dial(port: number, localAddress = "127.0.0.1"): Promise<RawDevice> {
     const { pinned } = await serverPair();
     const signal = new AbortController().signal;
-    return new RawDevice(await DeviceLink.dial({ hostname: "127.0.0.1", port, pinned, signal }));
+    return new RawDevice(
+      await DeviceLink.dial({ hostname: "127.0.0.1", port, localAddress, pinned, signal }),
+    );
   }
 
-  /** Dials and shows the certificate of the device called `device`. */
-  static async present(port: number): Promise<RawDevice> {
-    const device = await RawDevice.dial(port);
-    await device.write((await diceCertificate()).der);
+  /** Dials and shows the certificate of the device called `name`. */
+  static async present(port: number, name = "device", localAddress?: string): Promise<RawDevice> {
+    const device = await RawDevice.dial(port, localAddress);
+    await device.write((await diceCertificate(name)).der);
     return device;
   }
 

@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { judgeClose, type KernelView } from "../../src/ota_agent/delivery_view.ts";
+import {
+  closeReceipt,
+  DeliveryView,
+  judgeClose,
+  type KernelView,
+} from "../../src/ota_agent/delivery_view.ts";
 import type { TcpState } from "../../src/tcp_table.ts";
 import { denoWorld } from "../../src/deno_world.ts";
 import type { World } from "../../src/world.ts";
@@ -109,7 +114,6 @@ Deno.test("judgeClose: every view of the kernel has its verdict", () => {
     remoteAddress: "127.0.0.1",
     remotePort: 2,
     unacknowledgedBytes: 0,
-    inode: 0,
   });
   const early = { goneInARow: 1, waited: 0, patience: 5_000 };
   const late = { goneInARow: 3, waited: 5_000, patience: 5_000 };
@@ -124,5 +128,47 @@ Deno.test("judgeClose: every view of the kernel has its verdict", () => {
       ["wait", "undelivered"],
       state,
     );
+  }
+});
+
+/** A kernel's table of one connection, in the states given one after the other; the last one stays. */
+function tableOf(states: readonly (string | undefined)[]): World["files"] {
+  let looks = 0;
+  const open = (path: string) => {
+    if (path !== "/proc/net/tcp") return Promise.reject(new Deno.errors.NotFound());
+    const code = states[Math.min(looks++, states.length - 1)];
+    const row = code === undefined
+      ? ""
+      : `0: 0100007F:1151 0100007F:C001 ${code} 00000000:00000000 x x x x 0`;
+    let rest: Uint8Array | null = new TextEncoder().encode(`${row}\n`);
+    const read = (into: Uint8Array) => {
+      const bytes = rest;
+      rest = null;
+      if (bytes !== null) into.set(bytes);
+      return Promise.resolve(bytes?.length ?? null);
+    };
+    return Promise.resolve({ read, [Symbol.dispose]: () => undefined } as unknown as Deno.FsFile);
+  };
+  return { ...denoWorld(quietLog).files, open: open as unknown as World["files"]["open"] };
+}
+
+Deno.test("closeReceipt: how the transport ended is asked when the row is gone, as a reset may come late", async () => {
+  const [established, lastAck] = ["01", "09"];
+  for (const [ending, expected] of [["reset", "lost"], ["closed", "closed"]] as const) {
+    const files = tableOf([established, lastAck, lastAck, lastAck, undefined]);
+    const view = new DeliveryView(files, { localPort: 4433, address: "127.0.0.1", port: 0xc001 });
+    await view.calibrate();
+    const looked: KernelView[] = [];
+    const look = view.look.bind(view);
+    view.look = async () => {
+      const seen = await look();
+      looked.push(seen);
+      return seen;
+    };
+    const receipt = await closeReceipt(view, () => {
+      assertEquals(looked.slice(-3), ["gone", "gone", "gone"]);
+      return Promise.resolve(ending);
+    }, { clock: denoWorld(quietLog).clock, patience: 5_000, signal: new AbortController().signal });
+    assertEquals(receipt, expected);
   }
 });

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { ConnectionPool } from "../../src/ota_agent/connection_pool.ts";
 import { DialEvidence } from "../../src/ota_agent/dial_evidence.ts";
 import type { StrangerKind } from "../../src/ota_agent/greeting.ts";
+import { OtaAgentError } from "../../src/ota_agent/ota_agent_error.ts";
 import { PeerConnection } from "../../src/ota_agent/peer_connection.ts";
 import { Throttle } from "../../src/throttle.ts";
 import type { TlsConnection } from "../../src/world.ts";
@@ -18,7 +19,8 @@ function connectionFrom(hostname: string): PeerConnection {
     closeWrite: nothing,
     close: () => undefined,
     closed: Promise.resolve(),
-    transportEnd: Promise.resolve("closed"),
+    transportEnd: () => Promise.resolve("closed"),
+    sentBytes: 0,
   };
   return new PeerConnection(connection);
 }
@@ -71,6 +73,8 @@ Deno.test("DialEvidence: the strongest evidence names the failure, and only the 
   const table: readonly (readonly [readonly (readonly [StrangerKind, typeof here])[], string])[] = [
     [[], "never-dialled"],
     [[["no-handshake", here], ["dropped", here]], "never-dialled"],
+    [[["broke-handshake", here], ["no-certificate", here]], "tls-refused"],
+    [[["broke-handshake", elsewhere]], "never-dialled"],
     [[["no-certificate", here]], "certificate-invalid"],
     [[["no-certificate", elsewhere]], "never-dialled"],
     [[["refused-our-certificate", here], ["no-certificate", here]], "tls-refused"],
@@ -84,6 +88,10 @@ Deno.test("DialEvidence: the strongest evidence names the failure, and only the 
     assertEquals(evidence.strangers, seen.length);
   }
   const anywhere = new DialEvidence(undefined);
+  anywhere.note("broke-handshake", elsewhere);
+  assertEquals(anywhere.failure(1).code, "never-dialled");
   anywhere.note("refused-our-certificate", elsewhere);
   assertEquals(anywhere.failure(1).code, "tls-refused");
+  anywhere.noteServedInVain(new OtaAgentError("attestation-refused", "m"));
+  assertEquals(anywhere.failure(1).code, "attestation-refused");
 });

@@ -14,6 +14,7 @@ import { type ProgramOptions, type ProgramRun, runProgram } from "../lab/program
 /** Deadlines for devices that live forty times as fast as real ones. */
 export const SHORT_DEADLINES: Readonly<Record<string, string>> = {
   DIAL_IN_TIMEOUT: "4s",
+  REDIAL_TIMEOUT: "2s",
   CONFIRM_TIMEOUT: "6s",
   TRANSFER_IDLE_TIMEOUT: "2s",
   ATTESTATION_TIMEOUT: "3s",

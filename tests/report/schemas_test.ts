@@ -11,6 +11,7 @@ const JOB = readSchema("job.schema.json");
 /** Deadlines for devices that live forty times as fast. */
 const FAST = {
   DIAL_IN_TIMEOUT: "4s",
+  REDIAL_TIMEOUT: "2s",
   CONFIRM_TIMEOUT: "6s",
   TRANSFER_IDLE_TIMEOUT: "2s",
   ATTESTATION_TIMEOUT: "3s",
