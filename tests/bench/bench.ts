@@ -10,7 +10,7 @@ interface Bench {
   run(): Promise<void>;
 }
 
-const BENCHES = ["pull", "job"];
+const BENCHES = ["pull", "job", "check"];
 
 const [name = ""] = Deno.args;
 if (!BENCHES.includes(name)) {
