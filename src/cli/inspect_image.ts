@@ -32,10 +32,9 @@ export async function lookAtImage(
   const { pull } = request;
   if (pull === undefined) {
     const named = { digest: listing.digest };
-    const signature = await judgeSignature({ reference: pinned, index: named, manifest: named }, request, {
-      ...context,
-      registry,
-    });
+    const isIndex = listing.entries.every(({ digest }) => digest !== listing.digest);
+    const signed = { reference: pinned, manifest: named, ...(isIndex ? { index: named } : {}) };
+    const signature = await judgeSignature(signed, request, { ...context, registry });
     return { report: { outcome: "inspected", code: 0, image, signature }, fileTable: [] };
   }
   const wish = { reference: pinned, settings: pull };

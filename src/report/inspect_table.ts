@@ -8,12 +8,14 @@ import type {
 } from "./inspect_report.ts";
 import { type Row, rows } from "./table_rows.ts";
 
+const noFirmware: Row = ["Firmware", "not looked at; --device NAME shows the one for a device"];
+
 /** The whole look for people; `fileTable` is what the image room says of the firmware file. */
 export function inspectTable(report: InspectReport, fileTable: readonly string[]): string[] {
   const { image, firmware, signature } = report;
   const parts = [
     image === undefined ? [] : imageListingTable(image),
-    firmware === undefined ? [] : [...rows(firmwareRows(firmware)), ...fileTable],
+    firmware === undefined ? rows([noFirmware]) : [...rows(firmwareRows(firmware)), ...fileTable],
     rows([
       ...(firmware === undefined ? [] : verdictRows(firmware.verdict)),
       ...(signature === undefined ? [] : [signatureRow(signature)]),

@@ -2,6 +2,13 @@ import { assert, assertEquals, assertMatch, assertNotMatch, assertStringIncludes
 import { createHash } from "node:crypto";
 import { REFUSAL_EXITS } from "../../src/job/job_outcome.ts";
 import { buildElf } from "../builders/esp_mistaken_files.ts";
+import {
+  keyLayer,
+  signatureManifest,
+  signatureTag,
+  signingKey,
+  simpleSigningPayload,
+} from "../builders/signatures.ts";
 import { processEnvironment, PROGRAM_ARGS } from "../lab/program.ts";
 import { HOSTILE, InspectScene } from "./inspect_scene.ts";
 
@@ -135,6 +142,24 @@ Deno.test("inspect: the state of the signature is a finding, also without a devi
   }
   const { stdout } = await scene.inspect(image, ...other);
   assertMatch(stdout, /^Signature {13}refused \(wrong-key\): /m);
+});
+
+Deno.test("inspect: without a device a single manifest is called one, and told how to see what is in it", async () => {
+  await using scene = await InspectScene.open();
+  const digest = scene.image.manifests[0]?.descriptor.digest ?? "";
+  const { host } = scene.registry;
+  const key = signingKey();
+  const publicKey = await scene.file("single.pub", new TextEncoder().encode(key.publicPem));
+  const payload = simpleSigningPayload({ digest, reference: `${host}/team/thermo` });
+  scene.registry.put(signatureManifest([keyLayer(payload, key)]), "team/thermo", signatureTag(digest));
+  const single = await scene.inspect(`${host}/team/thermo@${digest}`, "--cosign-key", publicKey);
+  assertMatch(single.stdout, /^Signature {13}verified: manifest sha256:\S+ is signed by /m);
+  const shown = /^Firmware {14}not looked at; --device NAME shows the one for a device$/m;
+  assertMatch(single.stdout, shown);
+  const index = await scene.inspect(scene.reference, "--cosign-key", `${scene.directory}/cosign.pub`);
+  assertMatch(index.stdout, /^Signature {13}verified: index sha256:\S+ is signed by /m);
+  assertMatch(index.stdout, shown);
+  assertNotMatch((await scene.inspect(scene.reference, "--device", "esp32s3")).stdout, shown);
 });
 
 Deno.test("inspect: a pin is met by the index or by one of its manifests, else nothing is shown", async () => {
