@@ -24,11 +24,13 @@ const LogBundle = v.object({
   }),
 });
 
+const LoggedHash = v.object({ algorithm: v.string(), value: v.string() });
+
 const LogBody = v.object({
   kind: v.string(),
   apiVersion: v.string(),
   spec: v.object({
-    data: v.optional(v.object({ hash: v.optional(v.object({ value: v.string() })) })),
+    data: v.optional(v.object({ hash: v.optional(LoggedHash) })),
     signature: v.optional(v.object({ publicKey: v.optional(v.object({ content: v.string() })) })),
   }),
 });
@@ -110,11 +112,11 @@ function firstCertificate(pem: string): string {
 }
 
 function hintsOf(body: v.InferOutput<typeof LogBody> | undefined): SignerHints {
-  const digest = body?.spec.data?.hash?.value;
+  const hash = body?.spec.data?.hash;
   const pem = Buffer.from(body?.spec.signature?.publicKey?.content ?? "", "base64").toString("latin1");
   const [, der] = /-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END/.exec(pem) ?? [];
   return {
-    ...(digest === undefined ? {} : { loggedDigest: digest }),
+    ...(hash === undefined ? {} : { loggedDigest: `${hash.algorithm}:${hash.value}` }),
     ...(der === undefined ? {} : {
       key: crypto.createHash("sha256").update(Buffer.from(der, "base64")).digest("base64"),
     }),

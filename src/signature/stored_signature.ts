@@ -27,6 +27,6 @@ export interface SignatureContent {
 export interface SignerHints {
   /** Base64 SHA-256 of the signer's public key in DER. */
   readonly key?: string;
-  /** Hex SHA-256 of the signed bytes, as a transparency log's entry beside the signature has it. */
+  /** `<algorithm>:<hex>` of the signed bytes, as a transparency log's entry beside the signature has it. */
   readonly loggedDigest?: string;
 }

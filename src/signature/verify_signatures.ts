@@ -2,7 +2,7 @@ import crypto from "node:crypto";
 import { type CertificateSigner, checkSigner, verifyCertified } from "./certificate_signer.ts";
 import { checkClaim, type ClaimDemand } from "./claim.ts";
 import { findSignatures } from "./find_signatures.ts";
-import { nearestRefusal, SignatureError, type SignatureErrorCode } from "./signature_error.ts";
+import { nearestRefusal, quoted, SignatureError, type SignatureErrorCode } from "./signature_error.ts";
 import { canVerify, demandTrust, type SignaturePolicy } from "./signature_policy.ts";
 import type { SignatureSource } from "./signature_source.ts";
 import type { StoredSignature } from "./stored_signature.ts";
@@ -118,18 +118,14 @@ async function identifySigner(found: StoredSignature, policy: SignaturePolicy): 
 
 /** A wrong key and altered bytes look the same to the mathematics; what lies beside the signature may tell. */
 function unknownSigner(found: StoredSignature, policy: SignaturePolicy): SignatureError {
-  const { key, loggedDigest } = found.hints;
-  const named = policy.keys.find(({ hint }) => hint === key);
-  if (
-    named ||
-    (loggedDigest !== undefined &&
-      loggedDigest !== crypto.createHash("sha256").update(found.bytes).digest("hex"))
-  ) {
+  const named = policy.keys.find(({ hint }) => hint === found.hints.key);
+  const loggedDigest = named ? undefined : otherLoggedDigest(found);
+  if (named || loggedDigest !== undefined) {
     return new SignatureError(
       "altered-payload",
       `Cannot accept a signature over other bytes than it was made for: it claims ${
-        named ? `the key of '${named.file}'` : `to be over sha256:${loggedDigest}`
-      }, but the payload was altered`,
+        named ? `the key of '${named.file}'` : `to be over ${quoted(loggedDigest ?? "")}`
+      }, but the payload was altered${prehashDoubt(found, policy)}`,
     );
   }
   const wanted = policy.keys.length > 0
@@ -139,8 +135,23 @@ function unknownSigner(found: StoredSignature, policy: SignaturePolicy): Signatu
     "wrong-key",
     `Cannot accept a signature of an unknown signer: ${wanted}${
       found.certified ? ", and its certificate is not asked for" : ""
-    }`,
+    }${prehashDoubt(found, policy)}`,
   );
+}
+
+/** The digest a log's entry gives for the signed bytes, if they have another. */
+function otherLoggedDigest({ hints: { loggedDigest }, bytes }: StoredSignature): string | undefined {
+  const algorithm = /^sha(256|384|512):/.exec(loggedDigest ?? "")?.[0].slice(0, -1);
+  if (algorithm === undefined) return undefined;
+  const digest = `${algorithm}:${crypto.createHash(algorithm).update(bytes).digest("hex")}`;
+  return digest === loggedDigest ? undefined : loggedDigest;
+}
+
+/** Both forms of Ed25519 have the same keys and signatures of the same length; the runtime verifies only the pure one. */
+function prehashDoubt({ signature }: StoredSignature, { keys }: SignaturePolicy): string {
+  return signature.length === 64 && keys.some(({ key }) => key.asymmetricKeyType === "ed25519")
+    ? "; or it was made with Ed25519ph, which cannot be verified here: sign with an ECDSA key"
+    : "";
 }
 
 function verified(

@@ -21,6 +21,8 @@ import {
 export interface SigningKey {
   readonly publicPem: string;
   readonly privateKey: KeyObject;
+  /** By which a log names what this key has signed. */
+  readonly loggedHash: "sha256" | "sha384" | "sha512";
   sign(bytes: Uint8Array): Uint8Array;
 }
 
@@ -30,16 +32,12 @@ export type SigningKeyKind = "p256" | "p384" | "p384-sha256" | "p521" | "rsa" | 
 /** A new key pair. */
 export function signingKey(kind: SigningKeyKind = "p256"): SigningKey {
   const pair = newPair(kind);
-  const digest = kind === "ed25519"
-    ? null
-    : kind === "p384"
-    ? "sha384"
-    : kind === "p521"
-    ? "sha512"
-    : "sha256";
+  const loggedHash = kind === "p384" ? "sha384" : kind === "p521" || kind === "ed25519" ? "sha512" : "sha256";
+  const digest = kind === "ed25519" ? null : loggedHash;
   return {
     publicPem: String(pair.publicKey.export({ type: "spki", format: "pem" })),
     privateKey: pair.privateKey,
+    loggedHash,
     sign: (bytes) =>
       new Uint8Array(sign(
         digest,
@@ -106,7 +104,7 @@ export function keyLayer(
   log?: SigstoreInstance,
 ): SignatureLayer {
   const signature = key.sign(payload);
-  const entry = log?.enter(hashedRecord(payload, signature, key.publicPem), SIGNING_TIME);
+  const entry = log?.enter(hashedRecord(payload, signature, key.publicPem, key.loggedHash), SIGNING_TIME);
   return layer(payload, { signature, ...(entry ? { entry } : {}) });
 }
 
@@ -232,12 +230,12 @@ function preAuthEncoding(payload: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array([...utf8(`DSSEv1 28 application/vnd.in-toto+json ${payload.length} `), ...payload]);
 }
 
-function hashedRecord(payload: Uint8Array, signature: Uint8Array, pem: string) {
+function hashedRecord(payload: Uint8Array, signature: Uint8Array, pem: string, algorithm = "sha256") {
   return {
     apiVersion: "0.0.1",
     kind: "hashedrekord",
     spec: {
-      data: { hash: { algorithm: "sha256", value: sha256(payload).toHex() } },
+      data: { hash: { algorithm, value: createHash(algorithm).update(payload).digest("hex") } },
       signature: { content: signature.toBase64(), publicKey: { content: utf8(pem).toBase64() } },
     },
   };

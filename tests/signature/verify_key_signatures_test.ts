@@ -329,16 +329,40 @@ Deno.test("verifySignatures: accepts the annotation in both forms", async () => 
   assertEquals(await outcome(verify(referred, policy)), "verified");
 });
 
-Deno.test("verifySignatures: with a log entry beside it an altered payload is told from a wrong key", async () => {
-  const log = await sigstoreInstance();
+for (const kind of ["p256", "p384", "p521", "ed25519"] as const) {
+  Deno.test(`verifySignatures: with a log entry beside it an altered payload is told from a wrong key (${kind})`, async () => {
+    const log = await sigstoreInstance();
+    const key = signingKey(kind);
+    const image = unsignedImage();
+    const genuine = keyLayer(payload(image, { digest: OTHER_DIGEST }), key, log);
+    tagWith(image, [{ ...genuine, bytes: payload(image) }]);
+    assertEquals(await outcome(verify(image, keyPolicy([key]))), "altered-payload");
+    const honest = unsignedImage();
+    tagWith(honest, [keyLayer(payload(honest), key, log)]);
+    assertEquals(await outcome(verify(honest, keyPolicy([key]))), "verified");
+    assertEquals(await outcome(verify(honest, keyPolicy([OTHER_KEY]))), "wrong-key");
+  });
+}
+
+Deno.test("verifySignatures: Ed25519ph is refused by name, and only where it may be the reason", async () => {
+  // RFC 8032, section 7.3: "abc" signed with Ed25519ph.
+  const key = `302a300506032b6570032100${"ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf"}`;
+  const signature = "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae41" +
+    "31f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406";
+  const publicPem = `-----BEGIN PUBLIC KEY-----\n${
+    Uint8Array.fromHex(key).toBase64()
+  }\n-----END PUBLIC KEY-----\n`;
+  const signer = { ...signingKey("ed25519"), publicPem, sign: () => Uint8Array.fromHex(signature) };
   const image = unsignedImage();
-  const genuine = keyLayer(payload(image, { digest: OTHER_DIGEST }), KEY, log);
-  tagWith(image, [{ ...genuine, bytes: payload(image) }]);
-  assertEquals(await outcome(verify(image, keyPolicy([KEY]))), "altered-payload");
-  const honest = unsignedImage();
-  tagWith(honest, [keyLayer(payload(honest), KEY, log)]);
-  assertEquals(await outcome(verify(honest, keyPolicy([KEY]))), "verified");
-  assertEquals(await outcome(verify(honest, keyPolicy([OTHER_KEY]))), "wrong-key");
+  tagWith(image, [keyLayer(new TextEncoder().encode("abc"), signer)]);
+  const refusal = await assertRejects(() => verify(image, keyPolicy([signer])), SignatureError);
+  assertEquals(refusal.code, "wrong-key");
+  assertStringIncludes(refusal.message, "Ed25519ph, which cannot be verified here");
+
+  const other = unsignedImage();
+  tagWith(other, [keyLayer(payload(other), OTHER_KEY)]);
+  const plain = await assertRejects(() => verify(other, keyPolicy([signer])), SignatureError);
+  assertEquals(plain.message.includes("Ed25519ph"), false);
 });
 
 Deno.test("verifySignatures: signedAs admits the repository a copy was made of, and no other", async () => {
