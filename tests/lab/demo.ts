@@ -6,42 +6,73 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import type { LabOptions } from "./lab_world.ts";
-import { startLab } from "./lab_world.ts";
+import { type Outcome, OUTCOMES } from "../../src/job/job_outcome.ts";
+import { type LabOptions, startLab, stopSignal } from "./lab_world.ts";
 import { deviceBehaviours } from "./device_behaviour.ts";
 import { processEnvironment, PROGRAM_ARGS } from "./program.ts";
 
+/** What a run shows. */
+interface Story {
+  /** How it ends. */
+  readonly ending: Outcome;
+  /** What makes it end so. */
+  readonly lab: LabOptions;
+}
+
+const SUCCESS: Story = { ending: "updated", lab: {} };
+
 /** Failures worth seeing, by the name that `--fail` takes. */
-const FAILURES: Readonly<Record<string, LabOptions>> = {
-  "attestation": { attestation: "401" },
-  "attestation-down": { attestation: "down" },
-  "update-500": { behaviour: { update: 500 } },
-  "insecure": { behaviour: { update: "insecure" } },
-  "never-dials": { behaviour: { dials: "never" } },
-  "wrong-pin": { behaviour: { wrongPin: true } },
-  "transfer": { behaviour: { transfer: { fraction: 0.5, then: "reset" } } },
-  "rejected": { behaviour: { rejectsImage: true } },
-  "rollback": { behaviour: deviceBehaviours["rollback"] ?? {} },
-  "never-returns": { behaviour: { afterRestart: "gone" } },
-  "downgrade": { from: "2.0.0" },
+const FAILURES: Readonly<Record<string, Story>> = {
+  "attestation": { ending: "attestation-refused", lab: { attestation: "401" } },
+  "attestation-down": { ending: "attestation-unavailable", lab: { attestation: "down" } },
+  "update-500": { ending: "update-refused", lab: { behaviour: { update: 500 } } },
+  "insecure": { ending: "update-refused", lab: { behaviour: { update: "insecure" } } },
+  "never-dials": { ending: "device-never-dialled", lab: { behaviour: { dials: "never" } } },
+  "wrong-pin": { ending: "tls-refused", lab: { behaviour: { wrongPin: true } } },
+  "transfer": {
+    ending: "transfer-broken",
+    lab: { behaviour: { transfer: { fraction: 0.5, then: "reset" } } },
+  },
+  "rejected": { ending: "image-rejected", lab: { behaviour: { rejectsImage: true } } },
+  "rollback": { ending: "old-version", lab: { behaviour: deviceBehaviours["rollback"] ?? {} } },
+  "never-returns": { ending: "device-lost", lab: { behaviour: { afterRestart: "gone" } } },
+  "downgrade": { ending: "downgrade-refused", lab: { from: "2.0.0" } },
 };
 
 /** The fast device lives forty times as fast as a real one, so a demo need not wait for a real one's patience. */
 const FAST: Readonly<Record<string, string>> = {
   DIAL_IN_TIMEOUT: "4s",
+  REDIAL_TIMEOUT: "2s",
   CONFIRM_TIMEOUT: "6s",
   TRANSFER_IDLE_TIMEOUT: "2s",
   ATTESTATION_TIMEOUT: "3s",
 };
 
-async function demo(fail: string | undefined): Promise<number> {
+/** What the demo ends with: 0 when the story was the promised one, otherwise why it was not. */
+export function verdictOf(
+  ending: Outcome,
+  run: { readonly code: number; readonly isUpdated: boolean },
+): { readonly exit: number; readonly complaint?: string } {
+  if ((run.code === 0) !== run.isUpdated) {
+    return { exit: 70, complaint: "THE EXIT CODE LIES: it does not say what the device runs" };
+  }
+  const { exit } = OUTCOMES[ending];
+  if (run.code === exit) return { exit: 0 };
+  return {
+    exit: run.code === 0 ? 1 : run.code,
+    complaint: `THE STORY IS ANOTHER: it should have ended with exit code ${exit}, ${ending}`,
+  };
+}
+
+async function demo({ ending, lab: options }: Story): Promise<number> {
+  const stop = stopSignal();
   const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
   const say = (who: string, text: string): void =>
     console.log(colour ? `\x1b[2m${who.padEnd(8)}\x1b[0m ${text}` : `${who.padEnd(8)} ${text}`);
   const told = new Set(["request", "verified", "rejected", "restarting", "restarted"]);
   await using lab = await startLab({
     size: 1_000_000,
-    ...(fail === undefined ? {} : FAILURES[fail]),
+    ...options,
     onDeviceEvent: ({ name, detail }) => {
       if (told.has(name)) say("device", detail === "" ? name : `${name}: ${detail}`);
     },
@@ -62,7 +93,12 @@ async function demo(fail: string | undefined): Promise<number> {
     stdout: "inherit",
     stderr: "inherit",
   }).spawn();
+  // The signal is the child's, which must clean up before its lab goes; a terminal's ctrl-c reaches it twice.
+  const passOn = (): void => child.kill(stop.reason);
+  if (stop.aborted) passOn();
+  stop.addEventListener("abort", passOn);
   const { code } = await child.status;
+  stop.removeEventListener("abort", passOn);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
 
   console.log();
@@ -77,15 +113,20 @@ async function demo(fail: string | undefined): Promise<number> {
     `sha256 of what the device runs: ${lab.device.running.image === undefined ? "(its old image)" : flash}`,
   );
   const isUpdated = flash === image && lab.device.running.version === "1.1.0";
-  if ((code === 0) !== isUpdated) {
-    say("lab", "THE EXIT CODE LIES: it does not say what the device runs");
-    return 70;
-  }
-  return fail === undefined ? code : 0;
+  // One that is stopped may leave the device either way.
+  if (stop.aborted) return code;
+  const { exit, complaint } = verdictOf(ending, { code, isUpdated });
+  if (complaint !== undefined) say("lab", complaint);
+  return exit;
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(bytes))).toHex();
+}
+
+function storyOf(fail: string | undefined): Story | undefined {
+  if (fail === undefined) return SUCCESS;
+  return Object.hasOwn(FAILURES, fail) ? FAILURES[fail] : undefined;
 }
 
 function help(): string {
@@ -104,9 +145,10 @@ if (import.meta.main) {
     unknown: (argument) => void unknown.push(argument),
   });
   const fail = typeof args["fail"] === "string" ? args["fail"] : undefined;
+  const story = storyOf(fail);
   if (args["help"] === true) console.log(help());
-  else if (unknown.length > 0 || (fail !== undefined && !(fail in FAILURES))) {
+  else if (unknown.length > 0 || story === undefined) {
     console.error(`Cannot run the demo with '${unknown[0] ?? `--fail ${fail}`}'\n${help()}`);
     Deno.exit(2);
-  } else Deno.exit(await demo(fail));
+  } else Deno.exit(await demo(story));
 }

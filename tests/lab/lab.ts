@@ -5,9 +5,10 @@
  *
  * @module
  */
-import { startLab } from "./lab_world.ts";
+import { startLab, stopSignal } from "./lab_world.ts";
 
 if (import.meta.main) {
+  const stop = stopSignal();
   await using lab = await startLab({
     size: 1_000_000,
     timings: "faithful",
@@ -25,7 +26,5 @@ Without Deno installed, say npx -y deno@${Deno.version.deno} where it says deno.
     --registry-config ${lab.directory}
 `,
   );
-  const stopped = Promise.withResolvers<void>();
-  for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, () => stopped.resolve());
-  await stopped.promise;
+  if (!stop.aborted) await new Promise((resolve) => stop.addEventListener("abort", resolve));
 }

@@ -122,6 +122,18 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   };
 }
 
+/**
+ * Aborted when the process is told to stop; the reason is the signal's name. Taken before a lab is started, it keeps
+ * the process alive until the lab is removed.
+ */
+export function stopSignal(): AbortSignal {
+  const stopped = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(name, () => stopped.abort(name));
+  }
+  return stopped.signal;
+}
+
 /** Ports outside those which the system hands out by itself: no outgoing connection can take one meanwhile. */
 const AGENT_PORTS = { first: 10_000, count: 10_000 } as const;
 
