@@ -99,6 +99,20 @@ export function buildBzip2(): Bytes {
   return concatBytes(new TextEncoder().encode("BZh91AY&SY"), noiseBytes(2000, 63));
 }
 
+/** A .zst file: one frame with a window of 1 KiB whose only block is the beginning of the content as it is. */
+export function buildZstd(content: Uint8Array): Bytes {
+  const head = content.subarray(0, 1024);
+  const blockHeader = u32le(head.length << 3 | 1).subarray(0, 3);
+  return concatBytes(u32le(0xfd2fb528), Uint8Array.of(0, 0), blockHeader, head);
+}
+
+/** An empty 7z archive: signature, version 0.4, and a start header for no packed data behind it. */
+export function build7z(): Bytes {
+  const startHeader = new Uint8Array(20);
+  const signature = Uint8Array.of(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c, 0, 4);
+  return concatBytes(signature, u32le(crc32(startHeader)), startHeader);
+}
+
 /** A ustar archive of one file: an OCI layer that nobody unpacked. */
 export function buildUstar(name: string, content: Uint8Array): Bytes {
   const octal = (value: number, width: number) =>

@@ -19,6 +19,7 @@ import {
 } from "../../builders/esp_flash_files.ts";
 import { buildEspApp } from "../../builders/esp_image.ts";
 import {
+  build7z,
   buildBzip2,
   buildCompressedOta,
   buildCompressedOtaType2,
@@ -34,6 +35,7 @@ import {
   buildUstar,
   buildXz,
   buildZip,
+  buildZstd,
 } from "../../builders/esp_mistaken_files.ts";
 import { secureBootKey, signV2 } from "../../builders/esp_secure_boot.ts";
 import type { VerdictCase, WantedVerdict } from "./verdict_case.ts";
@@ -57,6 +59,8 @@ export const mistakenFiles: VerdictCase[] = [
   mistaken("gzip of a layer", () => buildGzip(buildUstar("firmware/thermo.bin", app)), { kind: "archive" }),
   mistaken("xz", buildXz, { kind: "archive", says: /xz/i }),
   mistaken("bzip2", buildBzip2, { kind: "archive", says: /bzip2/i }),
+  mistaken("zstd", () => buildZstd(app), { kind: "archive", says: /zstd/ }),
+  mistaken("7z", build7z, { kind: "archive", says: /7z/ }),
   mistaken("tar of a layer", () => buildUstar("firmware/thermo.bin", app), { kind: "archive", says: /tar/i }),
   mistaken("HTML error page", buildHtmlPage, { kind: "text-page", says: /HTML/ }),
   mistaken("JSON error", buildJsonError, { kind: "text-page", says: /JSON/ }),
