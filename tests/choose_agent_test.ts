@@ -40,6 +40,22 @@ Deno.test("chooseAgent: what was asked for, when it can start", async () => {
   assertEquals(warnings, []);
 });
 
+Deno.test("chooseAgent: by default the program at the classic path, and our own where none is", async () => {
+  await using place = await files();
+  const { directory, pair } = place;
+  const config = configOf({}, pair);
+  assertEquals(config.agent, { kind: "default", path: "/usr/local/bin/ota-agent" });
+  const choose = (path: string) =>
+    chooseAgent({ ...config, agent: { kind: "default", path } }, world, () => undefined);
+  const path = `${directory}/ota-agent`;
+  assertEquals(await choose(path), { kind: "classic", path });
+  assertEquals(await choose(`${directory}/absent`), { kind: "builtin" });
+  // A directory is no program; one that may not be looked at may be one, and then ours must not take its place.
+  assertEquals(await choose(directory), { kind: "builtin" });
+  const error = await assertRejects(() => choose(`${directory}/closed/agent`), JobFailure);
+  assertStringIncludes(error.message, `Cannot start the agent '${directory}/closed/agent'`);
+});
+
 Deno.test("chooseAgent: where the device must be recognised only the built-in agent will do", async () => {
   await using place = await files();
   const choose = async (agent: string) =>

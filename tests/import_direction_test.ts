@@ -57,10 +57,13 @@ async function sourceFile(path: string): Promise<SourceFile> {
   const imports = [...statements].filter(([, type, names]) => !type && !onlyTypes(names ?? "")).map((
     [, , , target],
   ) => relative(ROOT, join(ROOT, dirname(path), target ?? "")));
+  const forItsEffect = [...text.matchAll(/^import\s+"(\.[^"]+)"/gm)].map(([, target]) =>
+    relative(ROOT, join(ROOT, dirname(path), target ?? ""))
+  );
   const dynamic = [...text.matchAll(/\bimport\("(\.[^"]+)"\)/g)].map(([, target]) =>
     relative(ROOT, join(ROOT, dirname(path), target ?? ""))
   );
-  return { path, text, imports: [...imports, ...dynamic] };
+  return { path, text, imports: [...imports, ...forItsEffect, ...dynamic] };
 }
 
 /** `{ type A, type B }` brings no code. */
@@ -84,7 +87,6 @@ function isAllowed(from: string, to: string): boolean {
   if (room === undefined) return roomOf(to) === undefined && !STORY.has(to);
   if (roomOf(to) === undefined) return !STORY.has(to) && to !== "main.ts" && to !== "src/deno_world.ts";
   if (room === "job" && CONFIG_PARSERS.has(to)) return true;
-  if (room === "report" && to === "src/job/job_outcome.ts") return true;
   return roomOf(to) === room;
 }
 

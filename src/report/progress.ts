@@ -36,16 +36,23 @@ const MILESTONES = 4;
 
 /**
  * The line a log gets instead of a bar, at each quarter of a step; `undefined` when the last one still holds.
- * `previous` is the progress that was told last, of the same step or of another.
+ * `previous` is the progress that was told last, of the same step or of another. Another total, or fewer bytes, is
+ * another step.
  */
 export function progressLine(progress: Progress, previous: Progress | undefined): string | undefined {
   if (progress.totalBytes === 0) return undefined;
   const quarter = quarterOf(progress);
-  const told = previous?.step === progress.step ? quarterOf(previous) : 0;
+  const told = previous !== undefined && goesOn(progress, previous) ? quarterOf(previous) : 0;
   if (quarter <= told) return undefined;
   return `${progress.step}: ${quarter * 100 / MILESTONES}% (${formatBytes(progress.doneBytes)} of ${
     formatBytes(progress.totalBytes)
   })`;
+}
+
+/** A layer after another, or a file sent again, is a step of its own although it has the same name. */
+function goesOn(progress: Progress, previous: Progress): boolean {
+  return progress.step === previous.step && progress.totalBytes === previous.totalBytes &&
+    progress.doneBytes >= previous.doneBytes;
 }
 
 function quarterOf(progress: Progress): number {

@@ -36,6 +36,13 @@ Deno.test("flashjob: without arguments and with the operator's variables it upda
   assertStringIncludes(run.stderr, "agent: listening on port");
 });
 
+Deno.test("flashjob: an empty EXTERNAL_IP is none: the address that leads to the device is announced", async () => {
+  await using lab = await startLab();
+  const run = await runLabJob(lab, { environment: { EXTERNAL_IP: "" } });
+  assertDone(lab, run);
+  assertStringIncludes(run.stderr, "address that routes to it  address=127.0.0.1");
+});
+
 Deno.test("flashjob: OTA_AGENT_PATH=builtin updates and reports in JSON what happened", async () => {
   await using lab = await startLab();
   const run = await runLabJob(lab, {

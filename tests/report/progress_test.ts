@@ -50,3 +50,9 @@ Deno.test("progressLine: another step begins anew, and an unknown size has no qu
   assertEquals(progressLine(at(300), at(300, 0)), "Sending: 25% (300 B of 1 kB)");
   assertEquals(progressLine(at(300, 0), undefined), undefined);
 });
+
+Deno.test("progressLine: the next layer begins anew, and so does a file that is sent again", () => {
+  assertEquals(progressLine(at(600, 2000), at(1000, 1000)), "Sending: 25% (600 B of 2 kB)");
+  assertEquals(progressLine(at(300), at(700)), "Sending: 25% (300 B of 1 kB)");
+  assertEquals(progressLine(at(300), at(300)), undefined);
+});
