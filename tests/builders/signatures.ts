@@ -188,6 +188,31 @@ export function certificateBundle(
   };
 }
 
+/** The same, entered into a log of Rekor 2, which tells no time. */
+export function untimedCertificateBundle(
+  payload: Uint8Array<ArrayBuffer>,
+  signer: { readonly certificate: IssuedCertificate; readonly sigstore: SigstoreInstance },
+): Record<string, unknown> {
+  const { certificate, sigstore } = signer;
+  const signature = new Uint8Array(sign("sha256", preAuthEncoding(payload), certificate.privateKey));
+  const rawBytes = certificate.der.toBase64();
+  const dsseV002 = {
+    payloadHash: { algorithm: "SHA2_256", digest: sha256(payload).toBase64() },
+    signatures: [{
+      content: signature.toBase64(),
+      verifier: { keyDetails: "PKIX_ECDSA_P256_SHA_256", x509Certificate: { rawBytes } },
+    }],
+  };
+  return {
+    mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+    verificationMaterial: {
+      certificate: { rawBytes },
+      tlogEntries: [sigstore.enterUntimed({ apiVersion: "0.0.2", kind: "dsse", spec: { dsseV002 } })],
+    },
+    dsseEnvelope: envelope(payload, signature),
+  };
+}
+
 /** A bare signature over the manifest's bytes in a bundle, signed with a key. */
 export function messageBundle(manifest: Uint8Array, key: SigningKey): Record<string, unknown> {
   return {

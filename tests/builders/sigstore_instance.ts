@@ -56,6 +56,12 @@ export interface LogEntry {
   readonly canonicalizedBody: string;
 }
 
+/** What an instance's keys are; P-256 unless told. */
+export interface InstanceKeys {
+  readonly authority?: "P-256" | "P-384";
+  readonly signatureLog?: "P-256" | "Ed25519";
+}
+
 /** A running instance, all in memory. */
 export interface SigstoreInstance {
   /** The trusted root file's content. */
@@ -63,6 +69,8 @@ export interface SigstoreInstance {
   issue(request: CertificateRequest): Promise<IssuedCertificate>;
   /** Enters a body (`{apiVersion, kind, spec}`) into the log of signatures, as seen at `time`. */
   enter(body: LogBody, time: Date): LogEntry;
+  /** The same as Rekor 2 does it: with a proof, and without a word about the time. */
+  enterUntimed(body: LogBody): Omit<LogEntry, "inclusionPromise">;
 }
 
 /** What is entered into the log of signatures. */
@@ -81,22 +89,30 @@ const VALID_TO = new Date("2040-01-01T00:00:00Z");
 const LOG_NAME = "rekor.sigstore.test";
 
 /** Starts an instance with new keys. */
-export async function sigstoreInstance(name = "sigstore.test"): Promise<SigstoreInstance> {
-  const authorityKeys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+export async function sigstoreInstance(
+  name = "sigstore.test",
+  keys: InstanceKeys = {},
+): Promise<SigstoreInstance> {
+  const signingAlgorithm = keys.authority === "P-384"
+    ? { ...ALGORITHM, namedCurve: "P-384", hash: "SHA-384" }
+    : ALGORITHM;
+  const authorityKeys = await crypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"]);
   const authority = await X509CertificateGenerator.createSelfSigned({
     serialNumber: "01",
     name: [{ O: [name] }, { CN: ["sigstore"] }],
     notBefore: VALID_FROM,
     notAfter: VALID_TO,
     keys: authorityKeys,
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm,
     extensions: [
       new BasicConstraintsExtension(true, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
     ],
   });
   const certificateLog = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const signatureLog = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const signatureLog = keys.signatureLog === "Ed25519"
+    ? generateKeyPairSync("ed25519")
+    : generateKeyPairSync("ec", { namedCurve: "P-256" });
   return {
     trustedRoot: {
       mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
@@ -110,8 +126,9 @@ export async function sigstoreInstance(name = "sigstore.test"): Promise<Sigstore
       ctlogs: [logOf(certificateLog.publicKey, `https://ctfe.${name}`)],
       timestampAuthorities: [],
     },
-    issue: (request) => issue(request, { authority, authorityKeys, certificateLog }),
+    issue: (request) => issue(request, { authority, authorityKeys, signingAlgorithm, certificateLog }),
     enter: (body, time) => enter(body, time, signatureLog),
+    enterUntimed: (body) => enterUntimed(body, signatureLog),
   };
 }
 
@@ -123,6 +140,7 @@ interface NodeKeys {
 async function issue(request: CertificateRequest, by: {
   readonly authority: X509Certificate;
   readonly authorityKeys: CryptoKeyPair;
+  readonly signingAlgorithm: EcdsaParams & EcKeyGenParams;
   readonly certificateLog: NodeKeys;
 }): Promise<IssuedCertificate> {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -134,7 +152,7 @@ async function issue(request: CertificateRequest, by: {
     issuer: by.authority.subjectName,
     publicKey: await crypto.subtle.importKey("spki", spki, ALGORITHM, true, ["verify"]),
     signingKey: by.authorityKeys.privateKey,
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: by.signingAlgorithm,
     notBefore,
     notAfter: request.notAfter ?? new Date(notBefore.getTime() + 600_000),
   };
@@ -190,33 +208,35 @@ function timestamp(
   return der(0x04, concat(number(sct.length + 2, 2), number(sct.length, 2), sct));
 }
 
-/** Entry 1 of a tree of two: the smallest that has a path to prove. */
 function enter(body: LogBody, time: Date, log: NodeKeys): LogEntry {
-  const canonicalizedBody = new TextEncoder().encode(JSON.stringify(body)).toBase64();
-  const id = keyId(log.publicKey);
+  const entry = enterUntimed(body, log);
   const integratedTime = Math.floor(time.getTime() / 1000);
   const promise = JSON.stringify({
-    body: canonicalizedBody,
+    body: entry.canonicalizedBody,
     integratedTime,
-    logID: id.toHex(),
+    logID: logId(log.publicKey).toHex(),
     logIndex: 1,
   });
+  return {
+    ...entry,
+    integratedTime: String(integratedTime),
+    inclusionPromise: { signedEntryTimestamp: signAsLog(promise, log).toBase64() },
+  };
+}
+
+/** Entry 1 of a tree of two: the smallest that has a path to prove. */
+function enterUntimed(body: LogBody, log: NodeKeys): Omit<LogEntry, "inclusionPromise"> {
+  const canonicalizedBody = new TextEncoder().encode(JSON.stringify(body)).toBase64();
+  const id = logId(log.publicKey);
   const sibling = sha256([0], new TextEncoder().encode("somebody else's entry"));
   const root = sha256([1], sibling, sha256([0], Uint8Array.fromBase64(canonicalizedBody)));
   const note = `${LOG_NAME} - 1\n2\n${root.toBase64()}\n`;
-  const noteSignature = concat(
-    id.subarray(0, 4),
-    sign("sha256", new TextEncoder().encode(note), log.privateKey),
-  );
+  const noteSignature = concat(id.subarray(0, 4), signAsLog(note, log));
   return {
     logIndex: "1",
     logId: { keyId: id.toBase64() },
     kindVersion: { kind: body.kind, version: body.apiVersion },
-    integratedTime: String(integratedTime),
-    inclusionPromise: {
-      signedEntryTimestamp: new Uint8Array(sign("sha256", new TextEncoder().encode(promise), log.privateKey))
-        .toBase64(),
-    },
+    integratedTime: "0",
     inclusionProof: {
       logIndex: "1",
       rootHash: root.toBase64(),
@@ -228,17 +248,29 @@ function enter(body: LogBody, time: Date, log: NodeKeys): LogEntry {
   };
 }
 
+function signAsLog(text: string, { privateKey }: NodeKeys): Uint8Array<ArrayBuffer> {
+  const digest = privateKey.asymmetricKeyType === "ed25519" ? null : "sha256";
+  return new Uint8Array(sign(digest, new TextEncoder().encode(text), privateKey));
+}
+
 function logOf(key: KeyObject, baseUrl: string): object {
   return {
     baseUrl,
     hashAlgorithm: "SHA2_256",
     publicKey: {
       rawBytes: spkiOf(key).toBase64(),
-      keyDetails: "PKIX_ECDSA_P256_SHA_256",
+      keyDetails: key.asymmetricKeyType === "ed25519" ? "PKIX_ED25519" : "PKIX_ECDSA_P256_SHA_256",
       validFor: { start: VALID_FROM.toISOString() },
     },
     logId: { keyId: keyId(key).toBase64() },
+    ...(key.asymmetricKeyType === "ed25519" ? { checkpointKeyId: { keyId: logId(key).toBase64() } } : {}),
   };
+}
+
+/** How a log calls itself: by its key, or as its signed notes do (c2sp.org/signed-note) where that is Ed25519. */
+function logId(key: KeyObject): Uint8Array<ArrayBuffer> {
+  if (key.asymmetricKeyType !== "ed25519") return keyId(key);
+  return sha256(new TextEncoder().encode(`${LOG_NAME}\n`), [1], spkiOf(key).subarray(-32));
 }
 
 function spkiOf(key: KeyObject): Uint8Array<ArrayBuffer> {

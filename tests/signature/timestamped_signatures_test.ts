@@ -7,6 +7,7 @@ import {
   signatureTag,
   signStatement,
   simpleSigningPayload,
+  untimedCertificateBundle,
 } from "../builders/signatures.ts";
 import { sigstoreInstance } from "../builders/sigstore_instance.ts";
 import { OpensslDesk } from "../image/openssl_program.ts";
@@ -125,4 +126,48 @@ Deno.test("verifySignatures: a timestamp authority's word does in place of a log
     );
     assertEquals(await outcome(verify(mistimed, policy)), "bad-bundle");
   }
+});
+
+Deno.test("verifySignatures: an entry of Rekor 2 counts with a timestamp beside it, as it tells no time itself", async () => {
+  await using desk = await OpensslDesk.open();
+  if (desk === undefined) return;
+  const authority = await timestampAuthority(desk);
+  const sigstore = await sigstoreInstance("sigstore.test", { signatureLog: "Ed25519" });
+  const stranger = await sigstoreInstance("sigstore.test", { signatureLog: "Ed25519" });
+  const trustedRoot = { ...sigstore.trustedRoot, timestampAuthorities: [authority.entry] };
+  const policy = await certificatePolicy({ ...sigstore, trustedRoot });
+  const notBefore = new Date(Date.now() - 3_600_000);
+  const notAfter = new Date(Date.now() + 3_600_000);
+  const certificate = await sigstore.issue({ ...SIGNER, notBefore, notAfter });
+
+  const ends = async (how: { log?: typeof sigstore; stamped?: boolean; change?(entry: object): object }) => {
+    const { log = sigstore, stamped = true, change = (entry) => entry } = how;
+    const image = unsignedImage();
+    const payload = signStatement({ digest: image.subject.indexDigest, reference: REPOSITORY });
+    const bundle = untimedCertificateBundle(payload, { certificate, sigstore: log });
+    const { verificationMaterial, dsseEnvelope } = Object(bundle);
+    const rfc3161Timestamps = stamped
+      ? [{ signedTimestamp: await authority.stamp(dsseEnvelope.signatures[0].sig) }]
+      : [];
+    const material = {
+      certificate: verificationMaterial.certificate,
+      tlogEntries: verificationMaterial.tlogEntries.map(change),
+      timestampVerificationData: { rfc3161Timestamps },
+    };
+    image.source.put(
+      bundleReferrer({ ...bundle, verificationMaterial: material }, image.index.descriptor),
+    );
+    return await outcome(verify(image, policy));
+  };
+  assertEquals(await ends({}), "verified");
+  assertEquals(await ends({ stamped: false }), "bad-bundle", "nobody tells when it was signed");
+  assertEquals(await ends({ log: stranger }), "bad-bundle", "another log's entry");
+  const elsewhere = untimedCertificateBundle(
+    signStatement({ digest: `sha256:${"ab".repeat(32)}`, reference: REPOSITORY }),
+    { certificate, sigstore },
+  );
+  const [other] = Object(elsewhere).verificationMaterial.tlogEntries;
+  assertEquals(await ends({ change: () => other }), "altered-payload", "the entry of another signature");
+  const unproven = { inclusionProof: { ...other.inclusionProof, hashes: [btoa("x".repeat(32))] } };
+  assertEquals(await ends({ change: (entry) => ({ ...entry, ...unproven }) }), "bad-bundle", "another proof");
 });

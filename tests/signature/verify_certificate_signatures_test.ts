@@ -12,6 +12,7 @@ import {
 } from "../builders/signatures.ts";
 import {
   type CertificateRequest,
+  type InstanceKeys,
   SIGNING_TIME,
   type SigstoreInstance,
   sigstoreInstance,
@@ -176,6 +177,41 @@ Deno.test("verifySignatures: a root without certificate log does not ask for an 
   await storeReferring(image, { request: { logged: false } });
   const unlogged = { ...SIGSTORE, trustedRoot: { ...SIGSTORE.trustedRoot, ctlogs: [] } };
   assertEquals(await outcome(verify(image, await certificatePolicy(unlogged))), "verified");
+});
+
+for (const keys of [{ authority: "P-384" }, { signatureLog: "Ed25519" }] satisfies InstanceKeys[]) {
+  const name = Object.entries(keys).flat().join(" ");
+  Deno.test(`verifySignatures: a Sigstore whose key of ${name} is accepted in both forms, and no stranger's`, async () => {
+    const sigstore = await sigstoreInstance("sigstore.test", keys);
+    const stranger = await sigstoreInstance("sigstore.test", keys);
+    const policy = await certificatePolicy(sigstore);
+    for (const store of Object.values(FORMS)) {
+      const honest = unsignedImage();
+      await store(honest, { issuedBy: sigstore, loggedBy: sigstore });
+      assertEquals(await outcome(verify(honest, policy)), "verified");
+      const issued = unsignedImage();
+      await store(issued, { issuedBy: stranger, loggedBy: sigstore });
+      assertEquals(await outcome(verify(issued, policy)), "untrusted-certificate");
+      const logged = unsignedImage();
+      await store(logged, { issuedBy: sigstore, loggedBy: stranger });
+      assertEquals(await outcome(verify(logged, policy)), "bad-bundle");
+    }
+  });
+}
+
+Deno.test("verifySignatures: what a root does not name is refused where it is shown, though not demanded", async () => {
+  const image = unsignedImage();
+  await storeReferring(image);
+  const { trustedRoot } = SIGSTORE;
+  const under = async (change: object) =>
+    outcome(
+      verify(image, await certificatePolicy({ ...SIGSTORE, trustedRoot: { ...trustedRoot, ...change } })),
+    );
+  assertEquals(await under({ ctlogs: [] }), "untrusted-certificate");
+  assertEquals(
+    await under({ tlogs: [], timestampAuthorities: trustedRoot["certificateAuthorities"] }),
+    "bad-bundle",
+  );
 });
 
 Deno.test("verifySignatures: control characters of a stranger's certificate do not reach the message", async () => {
