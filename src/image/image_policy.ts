@@ -26,7 +26,7 @@ export type ImageRefusalCode = (typeof imageRefusalCodes)[number];
 export interface ImagePolicy {
   /** The device the job is for, by name, with its memory variant or without; absent when a file is only looked at. */
   readonly device?: string;
-  /** What the device says it is; a stranger's text. */
+  /** What the device says it is, a stranger's text; another chip has ended the job, so only variants are compared. */
   readonly reportedDevice?: string;
   /** Bytes that the device has room for. */
   readonly maxImageSize?: number;
@@ -116,14 +116,11 @@ function judgeKind(inspection: ImageInspection): ImageRefusal[] {
   return [refusal(inspection.what, `it is ${inspection.found}`, inspection.remedy)];
 }
 
-function judgeChip({ chip }: ImageFacts, policy: ImagePolicy): ImageRefusal[] {
-  const wanted = [
-    { said: `the job is for ${policy.device}`, name: parseDeviceName(policy.device ?? "") },
-    { said: "the device reports another chip", name: parseDeviceName(policy.reportedDevice ?? "") },
-  ];
-  const other = wanted.find(({ name }) => name !== undefined && name.chip !== chip.name);
-  if (other === undefined) return [];
-  const found = `it is built for ${chip.name} (chip id ${chip.id}), but ${other.said} (${other.name?.chip})`;
+function judgeChip({ chip }: ImageFacts, { device = "" }: ImagePolicy): ImageRefusal[] {
+  const wanted = parseDeviceName(device);
+  if (wanted === undefined || wanted.chip === chip.name) return [];
+  const found =
+    `it is built for ${chip.name} (chip id ${chip.id}), but the job is for ${device} (${wanted.chip})`;
   return [refusal("wrong-chip", found, "build the application for that chip, or correct the device")];
 }
 
@@ -179,26 +176,17 @@ function judgeSecureVersion(
   return [refusal("secure-version", shown, `at least ${minSecureVersion} is wanted: raise it in the build`)];
 }
 
-function warnOfDevice({ chip }: ImageFacts, policy: ImagePolicy): ImageWarning[] {
-  if (policy.device === undefined && policy.reportedDevice === undefined) return [];
-  const device = parseDeviceName(policy.device ?? "");
-  const reported = policy.reportedDevice === undefined ? undefined : parseDeviceName(policy.reportedDevice);
-  if (device === undefined && reported === undefined) {
+function warnOfDevice({ chip }: ImageFacts, { device, reportedDevice = "" }: ImagePolicy): ImageWarning[] {
+  if (device === undefined) return [];
+  const wanted = parseDeviceName(device);
+  if (wanted === undefined) {
     const message =
-      `No chip is known for the device '${policy.device}', so the image's (${chip.name}) was not compared`;
+      `No chip is known for the device '${device}', so the image's (${chip.name}) was not compared`;
     return [{ code: "unknown-device", message }];
   }
-  if (policy.reportedDevice !== undefined && reported === undefined) {
-    const message = "The device reports a name that is no known chip's, so only the job's was compared";
-    return [{ code: "unknown-device", message }];
-  }
-  if (
-    device?.variant === undefined || reported?.variant === undefined || device.variant === reported.variant
-  ) {
-    return [];
-  }
-  const message =
-    `The job is for memory variant ${device.variant}, the device reports ${reported.variant}; ` +
+  const [ours, theirs] = [wanted, parseDeviceName(reportedDevice)].map((name) => name?.variant);
+  if (ours === undefined || theirs === undefined || ours === theirs) return [];
+  const message = `The job is for memory variant ${ours}, the device reports ${theirs}; ` +
     "no image says which one it needs";
   return [{ code: "other-variant", message }];
 }
