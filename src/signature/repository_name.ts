@@ -73,8 +73,10 @@ function isRegistry(first: string): boolean {
 
 /** Of one registry's spellings the one it is compared by; 443 is where it is reached without saying so. */
 function registryName(registry: string): string {
-  const host = registry.toLowerCase().replace(/:443$/, "");
-  return DOCKER_HUB.has(host) ? "docker.io" : host;
+  const named = registry.toLowerCase();
+  const host = named.replace(/:443$/, "");
+  if (DOCKER_HUB.has(host)) return "docker.io";
+  return isRegistry(host) ? host : named; // without its port a single word would be read as a path
 }
 
 function dockerHub(path: string): string {

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
 import { isUnder, prefixFault, repositoryName } from "../../src/signature/repository_name.ts";
 
 const NAMES = [
@@ -14,6 +15,7 @@ const NAMES = [
   ["ghcr.io/acme/fw@sha256:00", "ghcr.io/acme/fw"],
   ["ghcr.io/acme/fw:v1@sha256:00", "ghcr.io/acme/fw"],
   ["ghcr.io:443/acme/fw:v1", "ghcr.io/acme/fw"],
+  ["harbor:443/fw", "harbor:443/fw"],
   ["localhost/fw", "localhost/fw"],
   ["127.0.0.1:5000/fw", "127.0.0.1:5000/fw"],
   ["[::1]:5000/fw:2", "[::1]:5000/fw"],
@@ -48,6 +50,7 @@ const GOOD_PREFIXES = [
   "docker.io/acme",
   "localhost/fw",
   "harbor:5000",
+  "harbor:443/fw",
   "127.0.0.1:5000/fw",
   "[::1]:5000/fw",
 ];
@@ -86,3 +89,32 @@ for (
     assertStringIncludes(prefixFault(prefix) ?? "no fault", "REGISTRY[:PORT][/PATH]");
   });
 }
+
+Deno.test("prefixFault: the form it names is never a fault itself, and what lies under it is found", () => {
+  const part = fc.constantFrom(
+    "a",
+    "B",
+    ".",
+    "..",
+    ":",
+    "443",
+    "/",
+    "//",
+    "*",
+    "@",
+    "-",
+    "_",
+    " ",
+    "docker.io",
+    "[::1]",
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 8 }).map((parts) => parts.join("")), (prefix) => {
+      const [, form = prefix] = /^wanted '([^*]+)'$/.exec(prefixFault(prefix) ?? "") ?? [];
+      if (form === prefix && prefixFault(prefix) !== undefined) return;
+      assertEquals(prefixFault(form), undefined);
+      assertEquals(isUnder(repositoryName(`${form === "*" ? "ghcr.io" : form}/x/fw:1`), form), true);
+    }),
+    { seed: 20260303, numRuns: 5000 },
+  );
+});
