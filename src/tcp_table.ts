@@ -46,8 +46,6 @@ export interface TcpSocket {
   readonly remotePort: number;
   /** Bytes sent that the peer has not acknowledged; of a listening socket nothing. */
   readonly unacknowledgedBytes: number;
-  /** Number by which `/proc/<pid>/fd` names the socket; 0 once no process holds it. */
-  readonly inode: number;
 }
 
 /** A row is some 150 characters, so this is room for 14,000 sockets. */
@@ -85,7 +83,7 @@ async function readTable(path: string, files: Files): Promise<string | undefined
 /** `/proc/net/tcp` or `/proc/net/tcp6` -> its sockets. Lines that are no rows are skipped. */
 export function parseTcpTable(text: string): TcpSocket[] {
   return text.split("\n").flatMap((line) => {
-    const [, local, remote, code, queues, , , , , inode] = line.trim().split(/\s+/);
+    const [, local, remote, code, queues] = line.trim().split(/\s+/);
     const state = STATES[code ?? ""];
     const localEnd = endpoint(local);
     const remoteEnd = endpoint(remote);
@@ -97,7 +95,6 @@ export function parseTcpTable(text: string): TcpSocket[] {
       remoteAddress: remoteEnd.address,
       remotePort: remoteEnd.port,
       unacknowledgedBytes: state === "listen" ? 0 : parseInt(queue, 16),
-      inode: Number(inode ?? 0),
     }];
   });
 }

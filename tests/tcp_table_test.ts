@@ -22,7 +22,6 @@ Deno.test("parseTcpTable: reads state, ends and unacknowledged bytes of IPv4, ma
       remoteAddress: "0.0.0.0",
       remotePort: 0,
       unacknowledgedBytes: 0,
-      inode: 36402,
     },
     {
       state: "fin-wait-1",
@@ -30,7 +29,6 @@ Deno.test("parseTcpTable: reads state, ends and unacknowledged bytes of IPv4, ma
       remoteAddress: "192.168.1.2",
       remotePort: 0xe934,
       unacknowledgedBytes: 300,
-      inode: 0,
     },
   ]);
   assertEquals(
