@@ -26,7 +26,9 @@ Deno.test("flashJob: every case outside has its outcome with either agent, and 0
       cells.push(cell);
       continue;
     }
-    console.log(`Once more, alone: ${nameOf(cell)}, which ended as ${cell.run.report.outcome}`);
+    console.log(
+      `Once more, alone: ${nameOf(cell)}, which ended as ${cell.run.report.outcome}\n${cell.run.story}`,
+    );
     cells.push(await runCell(cell.case, cell.agent));
   }
   assertEquals(cells.flatMap((cell) => [...graveFaultsOf(cell), ...unexpectedEndOf(cell)]), []);

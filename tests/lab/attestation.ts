@@ -1,7 +1,7 @@
-import { systemClock } from "../../src/deno_world.ts";
 import { derOf, type DiceCertificate } from "../builders/certificates.ts";
 import { closeQuietly, isConnectionEnd, sendAll } from "./device_sockets.ts";
 import { scaleOf, type Timings } from "./device_timings.ts";
+import { labClock } from "./lab_clock.ts";
 
 /** How an attestation server may be. */
 export type AttestationMode = "ok" | "401" | "405" | "500" | "hang" | "slow" | "down";
@@ -88,7 +88,7 @@ export function startAttestation(options: AttestationOptions = {}): LabAttestati
       return;
     }
     const delay = options.delay ?? (server.mode === "slow" ? 20_000 : 2500);
-    await systemClock.sleep(delay * scale, stop.signal);
+    await labClock.sleep(delay * scale, stop.signal);
     await sendAll(connection, answerTo(request, server.mode, registered));
   }
 

@@ -1,4 +1,3 @@
-import { systemClock } from "../../src/deno_world.ts";
 import { type DiceCertificate, diceCertificate, serverPair } from "../builders/certificates.ts";
 import type { DeviceBehaviour } from "./device_behaviour.ts";
 import { DeviceHttp, type DeviceReply, type DeviceRequest, errorReply } from "./device_http.ts";
@@ -7,6 +6,7 @@ import type { DeviceEvent, DeviceEventName, DeviceOptions, RunningFirmware } fro
 import { type DialAttempt, receiveImage } from "./device_ota.ts";
 import { infoReply, onboardReply } from "./device_pages.ts";
 import { DEVICE_TIMES, scaleOf } from "./device_timings.ts";
+import { labClock } from "./lab_clock.ts";
 
 /** Starts a device. Dispose it when done. */
 export async function startDevice(options: DeviceOptions = {}): Promise<LabDevice> {
@@ -283,7 +283,7 @@ export class LabDevice implements AsyncDisposable {
   }
 
   #pause(milliseconds: number): Promise<void> {
-    return systemClock.sleep(milliseconds * this.#scale, this.#stop.signal);
+    return labClock.sleep(milliseconds * this.#scale, this.#stop.signal);
   }
 
   /** A task that is cut short by switching the device off has ended as it should. */

@@ -27,8 +27,8 @@ export interface DeviceBehaviour {
   readonly update?: 404 | 405 | 408 | 500 | "slow" | "silent" | "closed" | "reset" | "insecure";
   /** How long connections are refused after the first `GET` (milliseconds before scaling). */
   readonly refusedFor?: number;
-  /** Whether it dials not at all, or only at attempt number `n`. */
-  readonly dials?: "never" | { readonly atAttempt: number };
+  /** Whether it dials not at all, only at attempt number `n`, or only after something else has happened. */
+  readonly dials?: "never" | { readonly atAttempt: number } | { readonly after: Promise<unknown> };
   /** A second dial: while the first connection is open and silent, or after the first transfer broke. */
   readonly dialsTwice?: "at once" | "after a break";
   /** Whether it has another certificate pinned than the agent's. */

@@ -1,7 +1,8 @@
-import { systemClock } from "../../src/deno_world.ts";
+import { untilAborted } from "../../src/until_aborted.ts";
 import type { DeviceBehaviour } from "./device_behaviour.ts";
 import { DeviceLink, type DialOptions } from "./device_link.ts";
 import { DEVICE_TIMES } from "./device_timings.ts";
+import { labClock } from "./lab_clock.ts";
 
 /** One attempt of a device to reach the agent. */
 export interface DialAttempt {
@@ -51,7 +52,9 @@ const BETWEEN_HALVES = 300;
 export async function receiveImage(board: OtaBoard): Promise<boolean> {
   const { behaviour, dial } = board;
   if (behaviour.dials === "never") return false;
-  if (behaviour.dials !== undefined) {
+  if (behaviour.dials !== undefined && "after" in behaviour.dials) {
+    await untilAborted(behaviour.dials.after, dial.signal);
+  } else if (behaviour.dials !== undefined) {
     await pause(board, DEVICE_TIMES.betweenAttempts * (behaviour.dials.atAttempt - 1));
   }
   const silent = behaviour.dialsTwice === "at once" ? await dialAgent(board) : undefined;
@@ -156,7 +159,7 @@ async function stop(board: OtaBoard, how: "stall" | "reset" | "close", link: Dev
 }
 
 function pause(board: OtaBoard, milliseconds: number): Promise<void> {
-  return systemClock.sleep(milliseconds * board.scale, board.dial.signal);
+  return labClock.sleep(milliseconds * board.scale, board.dial.signal);
 }
 
 function ended(signal: AbortSignal): Promise<void> {

@@ -21,6 +21,9 @@ export interface MatrixCell {
 /** Cases run at the same time: each has its own lab, and mostly waits. */
 const SIDE_BY_SIDE = 8;
 
+/** On the times of the classic agent: of 20 s without progress are left 2 s, in which any machine gives a device a turn. */
+const CLASSIC_PACE = 1 / 10;
+
 /** Runs every case with both agents. */
 export async function runMatrix(cases: readonly OutcomeCase[]): Promise<MatrixCell[]> {
   const waiting = cases.flatMap((row) => AGENTS.map((agent) => ({ row, agent })));
@@ -38,15 +41,18 @@ export async function runMatrix(cases: readonly OutcomeCase[]): Promise<MatrixCe
 export async function runCell(row: OutcomeCase, agent: AgentKind): Promise<MatrixCell> {
   const visits: Promise<unknown>[] = [];
   const { pinned } = await serverPair();
+  const { promise: arrival, resolve: onArrival } = Promise.withResolvers<void>();
   await using lab = await startLab({
     ...row.lab,
+    ...(row.stranger === undefined ? {} : { behaviour: { ...row.lab.behaviour, dials: { after: arrival } } }),
     onDeviceEvent({ name, detail }) {
       if (row.stranger === undefined || name !== "request" || !detail.startsWith("POST")) return;
-      visits.push(visit(row.stranger, { port: lab.agentPort, pinned }));
+      // Who is turned away at the door was there before the device too.
+      visits.push(visit(row.stranger, { port: lab.agentPort, pinned, onArrival }).finally(onArrival));
     },
   });
   await using openServer = row.knowsEveryone ? startAttestation() : undefined;
-  const classic = await writeClassicAgent(lab.directory, { port: lab.agentPort, timeScale: 1 / 40 });
+  const classic = await writeClassicAgent(lab.directory, { port: lab.agentPort, timeScale: CLASSIC_PACE });
   const run = await runOutcomeJob(lab, {
     environment: {
       ...row.environment,

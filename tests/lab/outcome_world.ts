@@ -1,4 +1,4 @@
-import { denoWorld, systemClock } from "../../src/deno_world.ts";
+import { denoWorld } from "../../src/deno_world.ts";
 import type {
   Child,
   ChildCommand,
@@ -10,10 +10,11 @@ import type {
   TlsListener,
   World,
 } from "../../src/world.ts";
+import { labClock } from "./lab_clock.ts";
 
 /** How the world of a job in a test differs from the real one. */
 export interface OutcomeWorldOptions {
-  /** How many times as fast as the machine's the program's clock runs; 1 by default. */
+  /** How many times as fast as the lab's the program's clock runs; 1 by default. */
   readonly speed?: number;
   /** Told of every line of the log. */
   readonly onLog?: (line: LogLine) => void;
@@ -21,6 +22,8 @@ export interface OutcomeWorldOptions {
   readonly spawn?: (command: ChildCommand, world: World) => Child | undefined;
   /** Waited for before a request leaves. */
   readonly beforeRequest?: (url: URL, signal: AbortSignal) => void | Promise<void>;
+  /** Told of every file that is about to be opened for reading. */
+  readonly onOpen?: (path: string) => void;
   /** Waited for before a temporary directory is made. */
   readonly beforeTempDirectory?: () => Promise<void>;
   /** Parts that are not the real ones at all. */
@@ -54,13 +57,16 @@ export class OutcomeWorld {
     const { files } = real;
     const world: World = {
       ...real,
-      clock: options.speed === undefined || options.speed === 1 ? systemClock : fastClock(options.speed),
+      clock: options.speed === undefined || options.speed === 1 ? labClock : fastClock(options.speed),
       openHttp: (http) => this.#watchHttp(real.openHttp(http), options.beforeRequest),
       listenTls: (listen) => this.#watchListener(real.listenTls(listen)),
       spawn: (command) => this.#watchChild(options.spawn?.(command, world) ?? real.spawn(command), command),
       files: {
         ...files,
-        open: async (path) => this.#watchFile(await files.open(path), path),
+        open: async (path) => {
+          options.onOpen?.(path);
+          return this.#watchFile(await files.open(path), path);
+        },
         createPrivate: async (path) => this.#watchFile(await files.createPrivate(path), path),
         makeTempDirectory: async (parent) => {
           await options.beforeTempDirectory?.();
@@ -184,11 +190,11 @@ function withClose<Closable extends { close(): void }>(target: Closable, closed:
   });
 }
 
-/** The machine's clock, `speed` times as fast, from now on. */
+/** The lab's clock, `speed` times as fast, from now on. */
 export function fastClock(speed: number): Clock {
-  const begun = systemClock.now();
+  const begun = labClock.now();
   return {
-    now: () => begun + (systemClock.now() - begun) * speed,
-    sleep: (milliseconds, signal) => systemClock.sleep(milliseconds / speed, signal),
+    now: () => begun + (labClock.now() - begun) * speed,
+    sleep: (milliseconds, signal) => labClock.sleep(milliseconds / speed, signal),
   };
 }

@@ -1,6 +1,7 @@
 import { diceCertificate } from "../builders/certificates.ts";
 import { DeviceLink } from "./device_link.ts";
 import { closeQuietly, isConnectionEnd, sendAll } from "./device_sockets.ts";
+import { labClock } from "./lab_clock.ts";
 
 /**
  * Those who come to the agent's port and are not the device: port scanners, browsers, broken and hostile clients,
@@ -40,9 +41,14 @@ export interface VisitOptions {
   readonly port: number;
   /** PEM of what the agent serves or of its issuer: strangers know it too. */
   readonly pinned: string;
-  /** Milliseconds it stays when nobody closes its connection; 500 by default. */
+  /** Milliseconds it stays when nobody closes its connection, from when it is in; 500 by default. */
   readonly patience?: number;
+  /** Told when it is in: connected, and with those that speak TLS after the handshake. */
+  readonly onArrival?: () => void;
 }
+
+/** Milliseconds that it waits to get in. */
+const AT_THE_DOOR = 10_000;
 
 /** What a visit came to. */
 export interface Visit {
@@ -55,19 +61,30 @@ export interface Visit {
 
 /** A whole visit. Never rejects: whatever the agent does to a stranger is an outcome. */
 export async function visit(kind: StrangerKind, options: VisitOptions): Promise<Visit> {
-  const gone = AbortSignal.timeout(options.patience ?? 500);
+  const leaving = new AbortController();
+  const over = new AbortController();
+  const leaveIn = (milliseconds: number): void =>
+    void labClock.sleep(milliseconds, over.signal).then(() => leaving.abort(), () => undefined);
+  leaveIn(AT_THE_DOOR);
+  const gone = leaving.signal;
+  const arrive = (): void => {
+    leaveIn(options.patience ?? 500);
+    options.onArrival?.();
+  };
   const received: Uint8Array[] = [];
   try {
     const words = await tlsWordsOf(kind);
     const closed = words === undefined
-      ? await visitPlain(kind, options, { gone, received })
-      : await visitTls(words, options, { gone, received });
+      ? await visitPlain(kind, options, { gone, received, arrive })
+      : await visitTls(words, options, { gone, received, arrive });
     return { kind, received: joined(received), end: closed ? "closed" : "left" };
   } catch (error) {
     if (gone.aborted) return { kind, received: joined(received), end: "left" };
     const refused = error instanceof Deno.errors.ConnectionRefused ||
       (error instanceof Error && error.message.includes("ECONNREFUSED"));
     return { kind, received: joined(received), end: refused ? "refused" : "closed" };
+  } finally {
+    over.abort();
   }
 }
 
@@ -79,6 +96,7 @@ export function crowd(count: number, options: VisitOptions): Promise<Visit[]> {
 
 interface Stay {
   readonly gone: AbortSignal;
+  readonly arrive: () => void;
   readonly received: Uint8Array[];
 }
 
@@ -118,6 +136,7 @@ function* hugeWords(): Iterable<Uint8Array> {
 async function visitTls(words: Iterable<Uint8Array>, options: VisitOptions, stay: Stay): Promise<boolean> {
   const { port, pinned } = options;
   const link = await DeviceLink.dial({ hostname: "127.0.0.1", port, pinned, signal: stay.gone });
+  stay.arrive();
   try {
     const listening = (async () => {
       for (;;) {
@@ -141,6 +160,7 @@ async function visitTls(words: Iterable<Uint8Array>, options: VisitOptions, stay
 /** Returns whether the agent closed. */
 async function visitPlain(kind: StrangerKind, { port }: VisitOptions, stay: Stay): Promise<boolean> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port, signal: stay.gone });
+  stay.arrive();
   const leave = (): void => closeQuietly(connection);
   stay.gone.addEventListener("abort", leave, { once: true });
   try {
