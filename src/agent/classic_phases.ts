@@ -21,7 +21,7 @@ export class ClassicPhases {
   readonly #limits: PhaseLimits;
   readonly #deviceAddress: string | undefined;
   readonly #start: number;
-  #connectedSince: number | undefined;
+  #place: Place | undefined;
   #lastProgress: number | undefined;
 
   /** The dial-in phase begins `now`. */
@@ -51,7 +51,7 @@ export class ClassicPhases {
     }
     if (peers === undefined) return undefined;
     if (peers.length === 0) {
-      this.#connectedSince = undefined;
+      this.#place = undefined;
       if (now - this.#start < dialIn) return undefined;
       return failed(
         "never-dialled",
@@ -59,20 +59,41 @@ export class ClassicPhases {
           "reaches the announced address and port",
       );
     }
-    this.#connectedSince ??= now;
-    if (now - this.#connectedSince < attestation) return undefined;
-    const isDevice = this.#deviceAddress === undefined || peers.includes(this.#deviceAddress);
-    return isDevice
-      ? failed(
-        "attestation-unavailable",
-        `Cannot serve the device: it is connected, but the agent sent nothing for ${attestation} ms, make sure ` +
-          "that the attestation server answers",
-      )
-      : failed(
+    const place = this.#place = nextPlace(this.#place, peers, now);
+    return now - place.since < attestation ? undefined : this.#unserved(place, peers);
+  }
+
+  /** What is known when somebody holds the place and no firmware comes: the agent does not say what it waits for. */
+  #unserved({ holders }: Place, peers: readonly string[]): FailedVerdict {
+    const device = this.#deviceAddress;
+    const where = device !== undefined && peers.includes(device) ? "waits behind it" : "is not there";
+    if (device !== undefined && !holders.includes(device)) {
+      return failed(
         "never-dialled",
         `Cannot serve the device: '${
-          peers.join("', '")
-        }' holds the agent's only place and the device is not there`,
+          holders.join("', '")
+        }' holds the agent's only place, and the device ${where}`,
       );
+    }
+    return failed(
+      "attestation-unavailable",
+      `Cannot serve the device: '${
+        holders.join("', '")
+      }' holds the agent's only place and was sent nothing for ` +
+        `${this.#limits.attestation} ms, make sure that the attestation server answers and that nobody else dials`,
+    );
   }
+}
+
+/** Who can be the one that the agent serves: it takes them in the order in which they came. */
+interface Place {
+  readonly holders: readonly string[];
+  readonly since: number;
+}
+
+/** Those who were there first, while any of them is; then all who are there now. Its time begins when it changes. */
+function nextPlace(place: Place | undefined, peers: readonly string[], now: number): Place {
+  const still = place?.holders.filter((holder) => peers.includes(holder)) ?? [];
+  if (place !== undefined && still.length === place.holders.length) return place;
+  return { holders: still.length > 0 ? still : [...new Set(peers)], since: now };
 }

@@ -51,7 +51,8 @@ const MEANINGS: readonly Meaning[] = [
 
   { pattern: /^curl_easy_perform\(\) failed: /, failure: "attestation-unavailable" },
   { pattern: /^Failed to initialize curl$/, failure: "attestation-unavailable" },
-  { pattern: /^Not verified device$/, failure: "attestation-refused", weak: true },
+  // Also said when there was no verdict: only the server's own words tell a refusal.
+  { pattern: /^Not verified device$/, failure: "attestation-unavailable", weak: true },
   { pattern: /^Max retry time exceeded, aborting\.$/, failure: "transfer-broken" },
   { pattern: /^Connection closed before sending the new firmware$/, failure: "transfer-broken" },
   { pattern: /^Error: File opening failed: /, failure: "firmware-unreadable" },
@@ -80,6 +81,12 @@ const MEANINGS: readonly Meaning[] = [
   { pattern: /^Failed to (perform SSL handshake|accept connection|setup SSL): /, sign: "stranger" },
 ];
 
+/** What the agent's own words leave open. */
+const EXPLANATIONS: Partial<Record<AgentVerdictCode, string>> = {
+  "certificate-invalid":
+    "; who dialled first sent no usable certificate, and this agent serves nobody else: the built-in one does",
+};
+
 /** Hears the C ota-agent. */
 export class ClassicTranscript implements AgentTranscript {
   #isVerified = false;
@@ -105,7 +112,10 @@ export class ClassicTranscript implements AgentTranscript {
     const failure = this.#failure;
     const isRefusalBefore = failure?.code === "tls-refused" && this.#isSent;
     if (failure !== undefined && !isRefusalBefore) {
-      return failed(failure.code, `Cannot update the device: the agent said '${failure.line}'`);
+      return failed(
+        failure.code,
+        `Cannot update the device: the agent said '${failure.line}'${EXPLANATIONS[failure.code] ?? ""}`,
+      );
     }
     const ended = judgeStatus(status);
     if (ended !== undefined) return ended;

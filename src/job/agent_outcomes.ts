@@ -9,7 +9,8 @@ export const AGENT_OUTCOMES: Record<AgentFailureCode, Outcome> = {
   "never-dialled": "device-never-dialled",
   "tls-refused": "tls-refused",
   "wrong-device": "wrong-device",
-  "certificate-invalid": "attestation-refused",
+  // Nobody was asked: who dialled was no device as far as anybody can tell.
+  "certificate-invalid": "device-never-dialled",
   "attestation-refused": "attestation-refused",
   "attestation-unavailable": "attestation-unavailable",
   "transfer-broken": "transfer-broken",

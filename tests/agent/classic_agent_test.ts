@@ -95,7 +95,7 @@ const TABLE: Readonly<Record<string, readonly [options: Case, verdict: string, r
   "attestation 401": [{ attestation: "401" }, "attestation-refused"],
   "attestation down": [{ attestation: "down" }, "attestation-unavailable"],
   "attestation hangs": [{ attestation: "hang", phases: { attestation: 600 } }, "attestation-unavailable"],
-  "not verified": [{ agent: "not verified" }, "attestation-refused"],
+  "not verified": [{ agent: "not verified" }, "attestation-unavailable"],
   "nobody dials": [{ device: { dials: "never" }, phases: { dialIn: 300 } }, "never-dialled"],
   "device refuses the certificate": [{ device: { wrongPin: true }, phases: { dialIn: 600 } }, "tls-refused"],
   "dies mid-transfer": [{ agent: "dies mid-transfer" }, "died"],

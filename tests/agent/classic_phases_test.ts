@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { ClassicPhases, type ConnectedPeers } from "../../src/agent/classic_phases.ts";
 
 const limits = { dialIn: 1_000, attestation: 500, transferIdle: 200 };
@@ -19,6 +19,21 @@ const TABLE: readonly (readonly [name: string, seen: readonly Seen[], code: stri
     "a stranger beside the device",
     [[900, [stranger, device]], [1_400, [stranger, device]]],
     "attestation-unavailable",
+  ],
+  [
+    "a stranger first, then the device behind it",
+    [[800, [stranger]], [900, [stranger, device]], [1_300, [stranger, device]]],
+    "never-dialled",
+  ],
+  [
+    "the device first, then a stranger behind it",
+    [[800, [device]], [900, [stranger, device]], [1_300, [stranger, device]]],
+    "attestation-unavailable",
+  ],
+  [
+    "the device has all its time when the stranger before it has gone",
+    [[800, [stranger]], [1_200, [stranger, device]], [1_250, [device]], [1_700, [device]]],
+    undefined,
   ],
   [
     "failed handshakes come and go",
@@ -51,4 +66,18 @@ Deno.test("ClassicPhases: an unknown device's address is no reason to call its c
   const phases = new ClassicPhases(limits, { now: 0, deviceAddress: undefined });
   phases.overdue([stranger], 0);
   assertEquals(phases.overdue([stranger], 500)?.code, "attestation-unavailable");
+});
+
+Deno.test("ClassicPhases: who holds the place is named, and the attestation server only where it can be the reason", () => {
+  const wordsOf = (...seen: readonly (readonly string[])[]): string => {
+    const phases = new ClassicPhases(limits, { now: 0, deviceAddress: device });
+    seen.forEach((peers) => phases.overdue(peers, 0));
+    return phases.overdue(seen.at(-1) ?? [], 500)?.message ?? "";
+  };
+  assertMatch(wordsOf([stranger], [stranger, device]), /'10\.0\.0\.6' holds .* the device waits behind it$/);
+  assertMatch(wordsOf([stranger]), /'10\.0\.0\.6' holds .* the device is not there$/);
+  assertMatch(
+    wordsOf([device], [device, stranger]),
+    /'10\.0\.0\.5' holds .* attestation server answers and that nobody/,
+  );
 });

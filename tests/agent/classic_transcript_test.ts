@@ -51,7 +51,12 @@ const TABLE: Readonly<Record<string, readonly [output: string, code: number, ver
     0,
     "attestation-refused",
   ],
-  "attestation answers 405 or 500": [`${RECEIVED}\nNot verified device\n`, 0, "attestation-refused"],
+  "attestation answers 405 or 500": [`${RECEIVED}\nNot verified device\n`, 0, "attestation-unavailable"],
+  "attestation answers with a page": [
+    `${RECEIVED}<html>502 Bad Gateway</html>\nNot verified device\n`,
+    0,
+    "attestation-unavailable",
+  ],
   "attestation refuses the connection": [
     `!curl_easy_perform() failed: Couldn't connect to server\n${RECEIVED}Not verified device\n`,
     0,
@@ -120,7 +125,7 @@ const TABLE: Readonly<Record<string, readonly [output: string, code: number, ver
   "success, status 1": [VERIFIED + SENT + END, 1, "died"],
   "success and a contradiction": [`${VERIFIED}${SENT}Could not apply OTA\n`, 0, "transfer-broken"],
   "not verified, yet sent": [
-    `${RECEIVED}Not verified device\nVerified device\n${SENT}`,
+    `${RECEIVED}{"status": "Certificate Invalid"}\nNot verified device\nVerified device\n${SENT}`,
     0,
     "attestation-refused",
   ],

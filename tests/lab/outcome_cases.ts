@@ -24,7 +24,7 @@ export interface OutcomeCase {
   readonly name: string;
   /** How the lab differs from one in which all goes well. */
   readonly lab: LabOptions;
-  /** Who comes to the agent's port before the device. */
+  /** Who comes to the agent's port before the device, which dials only then. */
   readonly stranger?: StrangerKind;
   /** Whether the attestation server takes every certificate for genuine. */
   readonly knowsEveryone?: boolean;
@@ -92,7 +92,8 @@ const DEVICE_ENDS: Readonly<Record<string, OutcomeCase["ends"]>> = {
   "insecure reply": both("update-refused"),
   "never dials": both("device-never-dialled"),
   "dials late": both("updated"),
-  "dials twice": ends("updated", "attestation-refused"),
+  // Its first connection, which stays silent, takes the only place.
+  "dials twice": ends("updated", "device-never-dialled"),
   "dials again after a break": ends("updated", "not-confirmed", "transfer-broken"),
   "refuses our certificate": both("tls-refused"),
   "certificate in two writes": both("updated"),
@@ -112,15 +113,15 @@ const DEVICE_ENDS: Readonly<Record<string, OutcomeCase["ends"]>> = {
 const ATTESTATION_ENDS: Readonly<Record<AttestationMode, OutcomeCase["ends"]>> = {
   "ok": both("updated"),
   "401": both("attestation-refused"),
-  "405": ends("attestation-unavailable", "attestation-refused"),
-  "500": ends("attestation-unavailable", "attestation-refused"),
+  "405": both("attestation-unavailable"),
+  "500": both("attestation-unavailable"),
   "hang": both("attestation-unavailable"),
   "slow": both("updated"),
   "down": both("attestation-unavailable"),
 };
 
-/** The first stranger who completes TLS ends the classic agent's job. */
-const ENDS_CLASSIC = ends("updated", "attestation-refused");
+/** The first stranger who completes TLS ends the classic agent's job, and the device is not served. */
+const ENDS_CLASSIC = ends("updated", "device-never-dialled");
 
 const STRANGER_ENDS: Readonly<Record<StrangerKind, OutcomeCase["ends"]>> = {
   "plain TCP": both("updated"),
@@ -131,7 +132,7 @@ const STRANGER_ENDS: Readonly<Record<StrangerKind, OutcomeCase["ends"]>> = {
   "garbage": ENDS_CLASSIC,
   "endless certificate": ENDS_CLASSIC,
   "huge": ENDS_CLASSIC,
-  "another device": ENDS_CLASSIC,
+  "another device": ends("updated", "attestation-refused"),
 };
 
 /** Restarts slowly enough to be seen gone on a busy machine. */
@@ -140,8 +141,13 @@ const UNHURRIED = { timings: 2 / 5 } as const;
 /** Not below what a slow page takes: 200 ms of a fast device. */
 const PATIENT_LOOKS = { CONFIRM_TIMEOUT: "16s" } as const;
 
-/** The device dials a moment after it was asked, so that somebody else can be first. */
-const DIALS_LATER: DeviceBehaviour = { dials: { atAttempt: 9 } };
+/** The device is asked again and again for 3.5 s, and until then the agent must wait for it on a busy machine too. */
+const PATIENT_AGENT = { DIAL_IN_TIMEOUT: "20s" } as const;
+
+function patienceFor({ info, refusedFor }: DeviceBehaviour): Pick<OutcomeCase, "environment"> {
+  if (info === "slow") return { environment: PATIENT_LOOKS };
+  return refusedFor === undefined ? {} : { environment: PATIENT_AGENT };
+}
 
 function labFor(behaviour: DeviceBehaviour): LabOptions {
   // With the window of a device, the kernel on our side holds what the device did not take.
@@ -157,7 +163,7 @@ export const outcomeCases: readonly OutcomeCase[] = [
     group: DEVICE,
     name,
     lab: labFor(behaviour),
-    ...(behaviour.info === "slow" ? { environment: PATIENT_LOOKS } : {}),
+    ...patienceFor(behaviour),
     // A behaviour that is new has no ending here, and fails.
     ends: DEVICE_ENDS[name] ?? both("internal"),
   })),
@@ -212,14 +218,14 @@ export const outcomeCases: readonly OutcomeCase[] = [
   ...strangerKinds.map((stranger): OutcomeCase => ({
     group: STRANGER,
     name: stranger,
-    lab: { behaviour: DIALS_LATER },
+    lab: {},
     stranger,
     ends: STRANGER_ENDS[stranger],
   })),
   {
     group: STRANGER,
     name: "another genuine device",
-    lab: { behaviour: DIALS_LATER },
+    lab: {},
     stranger: "another device",
     knowsEveryone: true,
     // On loopback all have one address, so the stranger's receipt may pass for the device's.
@@ -235,7 +241,7 @@ export const outcomeCases: readonly OutcomeCase[] = [
   {
     group: STRANGER,
     name: "another genuine device, of a device without /info",
-    lab: { behaviour: { dials: { atAttempt: 2 }, info: "absent" }, ...UNHURRIED },
+    lab: { behaviour: { info: "absent" }, ...UNHURRIED },
     stranger: "another device",
     knowsEveryone: true,
     ends: ends("updated-unconfirmed", "image-rejected", "not-confirmed"),
