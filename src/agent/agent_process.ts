@@ -33,7 +33,10 @@ export interface AgentProcessOptions {
 
 /** A started agent. */
 export interface AgentProcess extends AsyncDisposable {
-  /** Resolves when a device may dial. Rejects with {@linkcode AgentError}: then nothing may be told to the device. */
+  /**
+   * Resolves when a device may dial. Rejects with {@linkcode AgentError}, or with a fault of our own: then nothing may be
+   * told to the device.
+   */
   readonly ready: Promise<void>;
   /** What it achieved, when it has ended; never rejects for what the process does. */
   readonly verdict: Promise<AgentVerdict>;

@@ -1,3 +1,4 @@
+import { within } from "../deadline.ts";
 import { type TcpSocket, tcpSockets } from "../tcp_table.ts";
 import type { World } from "../world.ts";
 import type { ConnectedPeers } from "./classic_phases.ts";
@@ -18,8 +19,11 @@ export async function isListening(port: number, world: World, signal: AbortSigna
     return sockets.some((socket) => socket.state === "listen" && socket.localPort === port);
   }
   try {
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT)]);
-    await world.localAddressTowards("127.0.0.1", port, bounded);
+    const { clock } = world;
+    await within(
+      { clock, milliseconds: PROBE_TIMEOUT, signal, what: "the probe" },
+      (signal) => world.localAddressTowards("127.0.0.1", port, signal),
+    );
     return true;
   } catch {
     // Refused, or too slow: either way nobody can be served there now.

@@ -56,9 +56,9 @@ export class SupervisedAgent implements AgentProcess {
     this.#log = world.log.room("agent");
     this.#throttle = new Throttle(world.clock, LOG_LINES);
     this.#transcript = program.dialect === "builtin" ? new BuiltinTranscript() : new ExternalTranscript();
-    // Whoever only waits for the verdict need not look at `ready`.
-    this.#ready.promise.catch(() => undefined);
     this.verdict = this.#run();
+    // Whoever waits for one of the two need not look at the other.
+    for (const promise of [this.#ready.promise, this.verdict]) promise.catch(() => undefined);
   }
 
   get ready(): Promise<void> {
@@ -84,8 +84,8 @@ export class SupervisedAgent implements AgentProcess {
       const child = await this.#start();
       return await this.#supervise(child);
     } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
       this.#ready.reject(error);
+      if (!(error instanceof AgentError)) throw error;
       return failed(error.code === "port-in-use" ? "listen-failed" : "died", error.message);
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -121,19 +121,29 @@ export class SupervisedAgent implements AgentProcess {
       this.#pump(child.stderr, "stderr", drained.signal),
     ]);
     const watches = Promise.all([this.#awaitReady(), this.#endInTime(), this.#kill(child)]);
-    const status = await child.status;
-    this.#ended.abort();
-    const patience = new AbortController();
-    const late = this.#world.clock.sleep(DRAIN_TIMEOUT, patience.signal)
-      .then(() => drained.abort(), () => undefined);
-    await pumps;
-    // A wrapper may have ended before the agent that it started, which must not serve a device after the verdict.
-    child.kill("SIGKILL");
-    patience.abort();
-    await Promise.all([late, watches]);
-    const code = this.#ending.signal.aborted ? "stopped" : "exited-early";
-    this.#ready.reject(this.#notReady(code, `it ended with ${statusWords(status)}${this.#tailWords()}`));
-    return this.#judge(status);
+    for (const part of [pumps, watches]) part.catch((fault) => this.#endBecauseOf(fault));
+    try {
+      const status = await child.status;
+      this.#ended.abort();
+      const patience = new AbortController();
+      const late = this.#world.clock.sleep(DRAIN_TIMEOUT, patience.signal)
+        .then(() => drained.abort(), () => undefined);
+      await pumps.finally(() => patience.abort());
+      // A wrapper may have ended before the agent that it started, which must not serve a device after the verdict.
+      child.kill("SIGKILL");
+      await Promise.all([late, watches]);
+      const code = this.#ending.signal.aborted ? "stopped" : "exited-early";
+      this.#ready.reject(this.#notReady(code, `it ended with ${statusWords(status)}${this.#tailWords()}`));
+      return this.#judge(status);
+    } finally {
+      drained.abort();
+    }
+  }
+
+  /** A fault of ours while the process lives: nobody may rely on it, and it is not left alone. */
+  #endBecauseOf(fault: unknown): void {
+    this.#ready.reject(fault);
+    this.#endWith(failed("stopped", "Cannot go on: the agent can no longer be watched"));
   }
 
   async #pump(

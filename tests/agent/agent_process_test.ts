@@ -210,6 +210,38 @@ Deno.test("startAgent: stop ends a process that ignores SIGTERM", async () => {
   assertEquals((await refusedBecause(agent)).code, "stopped");
 });
 
+Deno.test("startAgent: a fault of ours while it starts rejects `ready` too, and ends the agent", async () => {
+  const fault = new Error("the runtime fails");
+  const world = denoWorld(quietLog);
+  const files = { ...world.files, open: () => Promise.reject(new Error("no /proc")) };
+  const broken: Readonly<Record<string, World>> = {
+    "status": {
+      ...world,
+      spawn: (command) => {
+        const child = world.spawn(command);
+        child.kill("SIGKILL");
+        return { ...child, status: child.status.then(() => Promise.reject(fault)) };
+      },
+    },
+    "clock": {
+      ...world,
+      files,
+      // The probe for the port is the first that waits for so long.
+      clock: {
+        ...world.clock,
+        sleep: (ms, signal) => ms === 25 ? Promise.reject(fault) : world.clock.sleep(ms, signal),
+      },
+    },
+  };
+  for (const [what, world] of Object.entries(broken)) {
+    const agent = start(shell("exec sleep 60"), { world });
+    assertEquals(await assertRejects(() => agent.ready, Error), fault, what);
+    // Nothing is unhandled when nobody waits for the verdict.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals(await assertRejects(() => agent.stop(), Error), fault, what);
+  }
+});
+
 Deno.test("startAgent: an aborted signal ends the process, also before it was started", async () => {
   const stop = new AbortController();
   await using running = start(shell("exec sleep 60"), { signal: stop.signal });
