@@ -28,6 +28,8 @@ interface Phase {
   readonly asked: boolean;
   /** The classic agent is no other story than the built-in one before the agent starts. */
   readonly withClassic?: true;
+  /** The other agent has no such phase. */
+  readonly only?: "classic";
 }
 
 const phases: readonly Phase[] = [
@@ -45,6 +47,12 @@ const phases: readonly Phase[] = [
     name: "look",
     lab: { behaviour: { info: "silent" } },
     on: ({ name, detail }) => name === "request" && detail === "GET /info",
+    asked: false,
+  },
+  {
+    name: "check",
+    // What was pulled is read once more, to be looked at.
+    world: (stop) => ({ onOpen: (path) => /\/firmware-\d+\.bin$/.test(path) && stop() }),
     asked: false,
   },
   {
@@ -88,6 +96,26 @@ const phases: readonly Phase[] = [
     withClassic: true,
   },
   {
+    name: "drain",
+    // The agent leaves to the kernel what the device never takes.
+    lab: { behaviour: { transfer: { fraction: 0.2, then: "stall" }, receiveWindow: 5760 }, size: 150_000 },
+    world: (stop) => {
+      let hasEnded = false;
+      let looks = 0;
+      return {
+        spawn: (command, world) => {
+          const child = denoWorld(world.log).spawn(command);
+          child.status.then(() => hasEnded = true);
+          return child;
+        },
+        // The first may still have been on its way.
+        onOpen: (path) => hasEnded && path === "/proc/net/tcp" && ++looks === 3 && stop(),
+      };
+    },
+    asked: true,
+    only: "classic",
+  },
+  {
     name: "confirm",
     lab: { behaviour: { afterRestart: "gone" } },
     on: ({ name }) => name === "restarting",
@@ -97,7 +125,7 @@ const phases: readonly Phase[] = [
 ];
 
 for (const [index, phase] of phases.entries()) {
-  for (const agent of phase.withClassic ? ["builtin", "classic"] : ["builtin"]) {
+  for (const agent of phase.withClassic ? ["builtin", "classic"] : [phase.only ?? "builtin"]) {
     const processSignal = (index + (agent === "classic" ? 1 : 0)) % 2 === 0 ? "SIGTERM" : "SIGINT";
     Deno.test(`flashJob: ${processSignal} in phase '${phase.name}' with the ${agent} agent ends it cleanly`, async () => {
       const interrupted = new AbortController();
