@@ -1,9 +1,7 @@
 import { inspectImage } from "./image/esp_image.ts";
-import { maxKeyFileLength, readTrustedKey } from "./image/secure_boot_key.ts";
+import { maxKeyFileLength, readSecureBootKey } from "./image/secure_boot_key.ts";
 import type { ImageInspection } from "./image/image_inspection.ts";
 import { type ImageJudgement, judgeImage } from "./image/image_policy.ts";
-import { parseDeviceName } from "./image/device_name.ts";
-import { compare, tryParse } from "@std/semver";
 import { JobFailure } from "./job/job_outcome.ts";
 import type { CheckSettings } from "./job/check_config.ts";
 import { untilAborted } from "./until_aborted.ts";
@@ -28,7 +26,7 @@ export async function inspectFirmware(
   signal: AbortSignal,
 ): Promise<InspectedFirmware> {
   const keys = await Promise.all(
-    check.trustedKeyFiles.map(async (name) => readTrustedKey(await readKey(name, world, signal), name)),
+    check.trustedKeyFiles.map(async (name) => readSecureBootKey(await readKey(name, world, signal), name)),
   );
   using file = await world.files.open(path);
   const source = {
@@ -106,24 +104,7 @@ export function demandFitImage(
   });
 }
 
-/** True when two names mean the same kind of device: memory variants are the same chip. */
-export function isSameDevice(left: string, right: string): boolean {
-  const [one, other] = [parseDeviceName(left), parseDeviceName(right)];
-  if (one === undefined || other === undefined) return plain(left) === plain(right);
-  return one.chip === other.chip;
-}
-
-/** True when both are semantic versions and `next` is older than `current`. */
-export function isDowngrade(current: string, next: string): boolean {
-  const [from, to] = [current, next].map((version) => tryParse(version.replace(/^v(?=\d)/i, "")));
-  return from !== undefined && to !== undefined && compare(to, from) < 0;
-}
-
 /** The version in the application descriptor, when there is one. */
 export function imageVersion(inspection: ImageInspection): string | undefined {
   return inspection.kind === "application" ? inspection.descriptor?.version || undefined : undefined;
-}
-
-function plain(name: string): string {
-  return name.toLowerCase().replaceAll(/[-_\s]/g, "");
 }

@@ -1,4 +1,4 @@
-import { isDowngrade } from "./check_firmware.ts";
+import { compare, tryParse } from "@std/semver";
 import { sameVersion } from "./device/confirmation.ts";
 import type { InfoReading } from "./device/device_client.ts";
 import type { Job } from "./job/job.ts";
@@ -34,4 +34,10 @@ export function compareVersions(job: Job, before: InfoReading, next: string | un
       current ?? "an unknown one"
     }`,
   };
+}
+
+/** True when both are semantic versions and `next` is older than `current`. */
+function isDowngrade(current: string, next: string): boolean {
+  const [from, to] = [current, next].map((version) => tryParse(version.replace(/^v(?=\d)/i, "")));
+  return from !== undefined && to !== undefined && compare(to, from) < 0;
 }

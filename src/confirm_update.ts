@@ -1,9 +1,9 @@
-import { isSameDevice } from "./check_firmware.ts";
 import type { Delivery } from "./deliver_update.ts";
 import type { ConfirmationVerdict } from "./device/confirmation.ts";
 import { type Confirmation, watchReturn } from "./device/confirmation_watch.ts";
 import { formatDeviceAddress } from "./device/device_address.ts";
 import { DeviceClient, type InfoReading } from "./device/device_client.ts";
+import { isSameDevice } from "./image/device_name.ts";
 import type { Job } from "./job/job.ts";
 import { JobFailure, type Outcome } from "./job/job_outcome.ts";
 import type { Ending } from "./job/job_record.ts";

@@ -1,6 +1,6 @@
-import { isSameDevice } from "./check_firmware.ts";
 import { formatDeviceAddress } from "./device/device_address.ts";
 import type { DeviceClient, InfoReading } from "./device/device_client.ts";
+import { isSameDevice } from "./image/device_name.ts";
 import type { Job } from "./job/job.ts";
 import { JobFailure } from "./job/job_outcome.ts";
 

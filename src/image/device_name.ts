@@ -46,3 +46,14 @@ export function parseDeviceName(text: string): DeviceName | undefined {
   const part = partNumbers.find(([pattern]) => pattern.test(name));
   return part && { chip: part[1] };
 }
+
+/** True when two names mean the same kind of device: memory variants are the same chip. */
+export function isSameDevice(left: string, right: string): boolean {
+  const [one, other] = [parseDeviceName(left), parseDeviceName(right)];
+  if (one === undefined || other === undefined) return plain(left) === plain(right);
+  return one.chip === other.chip;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_\s]/g, "");
+}

@@ -18,14 +18,14 @@ import type { ImageFacts, ImageInspection, MistakenFile } from "./image_inspecti
 import { type ImageSource, readUpTo, windowSize } from "./image_source.ts";
 import { beginsWithErasedFlash, findApplication, isReflashDigest, type MergedImage } from "./merged_image.ts";
 import { hasAppMagic } from "./app_descriptor.ts";
-import type { TrustedKey } from "./secure_boot_key.ts";
+import type { SecureBootKey } from "./secure_boot_key.ts";
 
 /** How to inspect a file. */
 export interface InspectOptions {
   /** Ends the reading. */
   readonly signal?: AbortSignal;
   /** Keys to verify a Secure Boot v1 signature with, which does not carry its own. */
-  readonly keys?: readonly TrustedKey[];
+  readonly keys?: readonly SecureBootKey[];
 }
 
 /**

@@ -6,7 +6,7 @@ import { headerLength, parseImageHeader, revisionsOf } from "./image_header.ts";
 import type { ImageFacts, TrailingBytes } from "./image_inspection.ts";
 import { type ByteTap, type ImageSource, readThrough } from "./image_source.ts";
 import { integrityOfFault, openIntegrityCheck } from "./integrity.ts";
-import type { TrustedKey } from "./secure_boot_key.ts";
+import type { SecureBootKey } from "./secure_boot_key.ts";
 import { sectorLength } from "./secure_boot_v2.ts";
 import { plainEnd, type SegmentWalk, walkSegments } from "./segments.ts";
 import { findSignatures, type FoundSignatures, signatureSectorOffset } from "./signature_search.ts";
@@ -28,7 +28,7 @@ export interface ReadImage {
 export async function readImage(
   source: ImageSource,
   head: FileHead,
-  options: { readonly keys: readonly TrustedKey[]; readonly signal?: AbortSignal | undefined },
+  options: { readonly keys: readonly SecureBootKey[]; readonly signal?: AbortSignal | undefined },
 ): Promise<ReadImage> {
   const header = parseImageHeader(head.bytes.subarray(0, headerLength));
   const chip = identifyChip(header.chipId);
@@ -68,7 +68,7 @@ async function measure(
   options: {
     readonly chip: ImageChip;
     readonly hashAppended: boolean;
-    readonly keys: readonly TrustedKey[];
+    readonly keys: readonly SecureBootKey[];
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<Measures> {

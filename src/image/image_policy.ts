@@ -2,7 +2,7 @@ import { formatRevisionRange } from "./chip_revision.ts";
 import { parseDeviceName } from "./device_name.ts";
 import { mistakenFileKinds } from "./file_kind.ts";
 import type { ImageFacts, ImageFindingCode, ImageInspection } from "./image_inspection.ts";
-import { judgeSignatures } from "./signature_policy.ts";
+import { judgeSignatures } from "./secure_boot_policy.ts";
 
 /** Every reason for which a file is not sent, in the order in which they are told. */
 export const imageRefusalCodes = [

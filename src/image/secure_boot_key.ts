@@ -2,7 +2,7 @@ import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { ImageError } from "./image_error.ts";
 
 /** A public key in whose signatures the operator trusts, or only its digest. */
-export interface TrustedKey {
+export interface SecureBootKey {
   /** Its digest as burned to eFuses, in hex: 64 digits, or 32 where only the first half is known (esp32c2). */
   readonly digest: string;
   /** The key, if it was given. */
@@ -35,7 +35,7 @@ export function parseKeyDigest(text: string): string | undefined {
  *
  * @throws {ImageError} `unusable-key`
  */
-export function readTrustedKey(file: Uint8Array, path: string): TrustedKey {
+export function readSecureBootKey(file: Uint8Array, path: string): SecureBootKey {
   try {
     return parseKeyFile(file);
   } catch (cause) {
@@ -49,7 +49,7 @@ export function readTrustedKey(file: Uint8Array, path: string): TrustedKey {
   }
 }
 
-function parseKeyFile(file: Uint8Array): TrustedKey {
+function parseKeyFile(file: Uint8Array): SecureBootKey {
   if (file.length > maxKeyFileLength) throw new TypeError(`more than ${maxKeyFileLength} bytes`);
   const text = new TextDecoder().decode(file);
   const digest = parseKeyDigest(text);

@@ -1,7 +1,7 @@
 import { createVerify } from "node:crypto";
 import type { ByteTap } from "./image_source.ts";
 import type { SignatureCheck } from "./secure_boot.ts";
-import type { TrustedKey } from "./secure_boot_key.ts";
+import type { SecureBootKey } from "./secure_boot_key.ts";
 
 /** A version number of 0, then r and s. */
 export const v1Length = 68;
@@ -32,7 +32,7 @@ export function looksLikeCutV1(rest: Uint8Array): boolean {
 export function openV1Check(
   bytes: Uint8Array,
   offset: number,
-  options: { readonly keys: readonly TrustedKey[] },
+  options: { readonly keys: readonly SecureBootKey[] },
 ): SignatureCheck {
   const signature = bytes.slice(4, v1Length);
   const candidates = options.keys.flatMap(({ publicKey, digest }) =>

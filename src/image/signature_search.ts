@@ -1,7 +1,7 @@
 import type { ChipName, ImageChip } from "./chip.ts";
 import { type ImageSource, readUpTo } from "./image_source.ts";
 import type { SignatureCheck } from "./secure_boot.ts";
-import type { TrustedKey } from "./secure_boot_key.ts";
+import type { SecureBootKey } from "./secure_boot_key.ts";
 import { looksLikeCutV1, looksLikeV1, openV1Check, v1Length, v1PaddedLength } from "./secure_boot_v1.ts";
 import { blockLength, looksLikeBlock, openV2Check, sectorLength } from "./secure_boot_v2.ts";
 
@@ -30,7 +30,7 @@ export async function findSignatures(
   plainLength: number,
   options: {
     readonly chip: ImageChip;
-    readonly keys: readonly TrustedKey[];
+    readonly keys: readonly SecureBootKey[];
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<FoundSignatures> {

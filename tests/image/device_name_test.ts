@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { chips } from "../../src/image/chip.ts";
-import { parseDeviceName } from "../../src/image/device_name.ts";
+import { isSameDevice, parseDeviceName } from "../../src/image/device_name.ts";
 
 const variants: readonly (readonly [text: string, chip: string, variant?: string])[] = [
   ["ESP32-S3R8", "esp32s3", "r8"],
@@ -33,5 +33,18 @@ Deno.test("parseDeviceName: every chip of the table by its own name", () => {
 Deno.test("parseDeviceName: what is no chip of this family is not named", () => {
   for (const text of ["", "esp8266", "rp2040", "esp32x", "esp32s3-devkit", "esp32c7", "x".repeat(100_000)]) {
     assertEquals(parseDeviceName(text), undefined, text.slice(0, 20));
+  }
+});
+
+Deno.test("isSameDevice: memory variants are one chip, and what is no chip is compared by its letters", () => {
+  const pairs: [left: string, right: string, isSame: boolean][] = [
+    ["esp32s3r8", "ESP32-S3", true],
+    ["esp32s3", "esp32s31", false],
+    ["esp32s3", "board-7", false],
+    ["board-7", "Board 7", true],
+    ["board-7", "board-8", false],
+  ];
+  for (const [left, right, isSame] of pairs) {
+    assertEquals(isSameDevice(left, right), isSame, `${left} ${right}`);
   }
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { inspectImage } from "../../src/image/esp_image.ts";
-import { readTrustedKey } from "../../src/image/secure_boot_key.ts";
+import { readSecureBootKey } from "../../src/image/secure_boot_key.ts";
 import { type Bytes, concatBytes, padBytes, withFlip } from "../builders/esp_bytes.ts";
 import { buildEspApp } from "../builders/esp_image.ts";
 import {
@@ -113,10 +113,10 @@ Deno.test("inspectImage: a v1 signature made by openssl is valid under its key a
   if (desk === undefined) return;
   const image = buildEspApp({ chip: "esp32", seed: 13 });
   await makeKey(desk, "p256");
-  const trusted = readTrustedKey(await desk.take("public.pem"), "public.pem");
+  const trusted = readSecureBootKey(await desk.take("public.pem"), "public.pem");
   const signature = await signWith(desk, "p256", image);
   const file = bytesSource(concatBytes(image, new Uint8Array(4), signature));
-  const stranger = readTrustedKey(
+  const stranger = readSecureBootKey(
     new TextEncoder().encode(secureBootKey("p256", "stranger").publicPem),
     "stranger.pem",
   );

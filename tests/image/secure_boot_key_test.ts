@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { ImageError } from "../../src/image/image_error.ts";
-import { parseKeyDigest, readTrustedKey, rsaPrecomputed } from "../../src/image/secure_boot_key.ts";
+import { parseKeyDigest, readSecureBootKey, rsaPrecomputed } from "../../src/image/secure_boot_key.ts";
 
 const encoder = new TextEncoder();
 const p256 = generateKeyPairSync("ec", { namedCurve: "prime256v1" }).publicKey;
@@ -10,7 +10,7 @@ function pem(key: typeof p256): Uint8Array {
   return encoder.encode(String(key.export({ type: "spki", format: "pem" })));
 }
 
-Deno.test("readTrustedKey: a P-256 key's digest is over curve, X and Y, little-endian", () => {
+Deno.test("readSecureBootKey: a P-256 key's digest is over curve, X and Y, little-endian", () => {
   const { x = "", y = "" } = p256.export({ format: "jwk" });
   const [xBytes, yBytes] = [x, y].map((text) =>
     Uint8Array.fromBase64(text, { alphabet: "base64url" }).reverse()
@@ -18,22 +18,25 @@ Deno.test("readTrustedKey: a P-256 key's digest is over curve, X and Y, little-e
   const expected = createHash("sha256").update(Uint8Array.of(2, ...xBytes ?? [], ...yBytes ?? [])).digest(
     "hex",
   );
-  assertEquals(readTrustedKey(pem(p256), "key").digest, expected);
+  assertEquals(readSecureBootKey(pem(p256), "key").digest, expected);
 });
 
-Deno.test("readTrustedKey: the 64 raw bytes of a v1 key are the same key", () => {
+Deno.test("readSecureBootKey: the 64 raw bytes of a v1 key are the same key", () => {
   const { x = "", y = "" } = p256.export({ format: "jwk" });
   const raw = [x, y].flatMap((text) => [...Uint8Array.fromBase64(text, { alphabet: "base64url" })]);
-  assertEquals(readTrustedKey(Uint8Array.from(raw), "key").digest, readTrustedKey(pem(p256), "key").digest);
+  assertEquals(
+    readSecureBootKey(Uint8Array.from(raw), "key").digest,
+    readSecureBootKey(pem(p256), "key").digest,
+  );
 });
 
-Deno.test("readTrustedKey: a digest as raw bytes or as hex", () => {
+Deno.test("readSecureBootKey: a digest as raw bytes or as hex", () => {
   const digest = "0123456789abcdef".repeat(4);
-  assertEquals(readTrustedKey(Uint8Array.fromHex(digest), "key"), { digest });
-  assertEquals(readTrustedKey(encoder.encode(`${digest.toUpperCase()}\n`), "key"), { digest });
+  assertEquals(readSecureBootKey(Uint8Array.fromHex(digest), "key"), { digest });
+  assertEquals(readSecureBootKey(encoder.encode(`${digest.toUpperCase()}\n`), "key"), { digest });
 });
 
-Deno.test("readTrustedKey: what no chip can verify with is refused", () => {
+Deno.test("readSecureBootKey: what no chip can verify with is refused", () => {
   const small = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey;
   const edwards = generateKeyPairSync("ed25519").publicKey;
   const files = [
@@ -45,11 +48,11 @@ Deno.test("readTrustedKey: what no chip can verify with is refused", () => {
     new Uint8Array(0),
   ];
   for (const file of files) {
-    assertEquals(assertThrows(() => readTrustedKey(file, "key"), ImageError).code, "unusable-key");
+    assertEquals(assertThrows(() => readSecureBootKey(file, "key"), ImageError).code, "unusable-key");
   }
 });
 
-Deno.test("readTrustedKey: a private key, several keys and more than a key are refused by name and not by content", () => {
+Deno.test("readSecureBootKey: a private key, several keys and more than a key are refused by name and not by content", () => {
   const pair = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
   const secret = String(pair.privateKey.export({ type: "pkcs8", format: "pem" }));
   const files: [file: Uint8Array, found: string][] = [
@@ -59,7 +62,7 @@ Deno.test("readTrustedKey: a private key, several keys and more than a key are r
     [Uint8Array.of(...pem(p256), ...new Uint8Array(16 * 1024)), "it holds more than 16384 bytes"],
   ];
   for (const [file, found] of files) {
-    const { code, message } = assertThrows(() => readTrustedKey(file, "boot.pem"), ImageError);
+    const { code, message } = assertThrows(() => readSecureBootKey(file, "boot.pem"), ImageError);
     assertEquals(code, "unusable-key");
     assertStringIncludes(message, `Cannot trust the Secure Boot key 'boot.pem': ${found}`);
     assertEquals(message.includes(secret.slice(30, 60)), false);

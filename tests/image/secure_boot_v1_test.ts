@@ -1,16 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { inspectImage } from "../../src/image/esp_image.ts";
-import { readTrustedKey, type TrustedKey } from "../../src/image/secure_boot_key.ts";
+import { readSecureBootKey, type SecureBootKey } from "../../src/image/secure_boot_key.ts";
 import type { SecureBootSignature } from "../../src/image/secure_boot.ts";
 import { BytesInMemory, handMadeImage, noise, withByte } from "./hand_made_image.ts";
 
 const pair = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 const stranger = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 
-function trusted(publicKey: typeof pair.publicKey): TrustedKey {
+function trusted(publicKey: typeof pair.publicKey): SecureBootKey {
   const pem = String(publicKey.export({ type: "spki", format: "pem" }));
-  return readTrustedKey(new TextEncoder().encode(pem), "key.pem");
+  return readSecureBootKey(new TextEncoder().encode(pem), "key.pem");
 }
 
 function signedImage(): Uint8Array {
@@ -21,7 +21,7 @@ function signedImage(): Uint8Array {
 
 async function signatures(
   bytes: Uint8Array,
-  keys: readonly TrustedKey[],
+  keys: readonly SecureBootKey[],
 ): Promise<readonly SecureBootSignature[]> {
   const inspection = await inspectImage(new BytesInMemory(bytes), { keys });
   assert(inspection.kind === "application");

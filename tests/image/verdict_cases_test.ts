@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { inspectImage } from "../../src/image/esp_image.ts";
 import { type ImagePolicy, judgeImage } from "../../src/image/image_policy.ts";
-import { readTrustedKey } from "../../src/image/secure_boot_key.ts";
+import { readSecureBootKey } from "../../src/image/secure_boot_key.ts";
 import { ESP_CHIP_NAMES } from "../builders/esp_chips.ts";
 import { buildEspApp } from "../builders/esp_image.ts";
 import { bytesSource } from "./bytes_source.ts";
@@ -9,7 +9,7 @@ import { damagedSignatures } from "./verdict_cases/damaged_signatures.ts";
 import { mistakenFiles } from "./verdict_cases/mistaken_files.ts";
 import { oddImages } from "./verdict_cases/odd_images.ts";
 import { policyCases } from "./verdict_cases/policy_cases.ts";
-import { signaturePolicyCases } from "./verdict_cases/signature_policy_cases.ts";
+import { secureBootPolicyCases } from "./verdict_cases/secure_boot_policy_cases.ts";
 import { tamperedImages } from "./verdict_cases/tampered_images.ts";
 import { validImages } from "./verdict_cases/valid_images.ts";
 import { verdictOf } from "./verdict_cases/verdict_case.ts";
@@ -35,10 +35,10 @@ for (const [table, cases] of Object.entries(TABLES)) {
 }
 
 Deno.test("judgeImage: policies", async (test) => {
-  for (const { name, file, policy, keys, ...want } of [...policyCases, ...signaturePolicyCases]) {
+  for (const { name, file, policy, keys, ...want } of [...policyCases, ...secureBootPolicyCases]) {
     await test.step(name, async () => {
       const trusted = (keys?.() ?? []).map(({ publicPem }) =>
-        readTrustedKey(new TextEncoder().encode(publicPem), "key.pem")
+        readSecureBootKey(new TextEncoder().encode(publicPem), "key.pem")
       );
       const inspection = await inspectImage(bytesSource(file()), { keys: trusted });
       const { refusals, warnings, overridden } = judgeImage(inspection, { ...LENIENT, ...policy?.() });
@@ -90,7 +90,7 @@ Deno.test("judgeImage: every sound tampering is refused", async () => {
 });
 
 Deno.test("verdict cases: at least 120, each with a name of its own", () => {
-  const names = [...Object.values(TABLES).flat(), ...policyCases, ...signaturePolicyCases].map(({ name }) =>
+  const names = [...Object.values(TABLES).flat(), ...policyCases, ...secureBootPolicyCases].map(({ name }) =>
     name
   );
   assert(names.length >= 120, String(names.length));

@@ -16,7 +16,7 @@ const rsa = (label = "first") => secureBootKey("rsa3072", label);
 const signed = (...labels: string[]) => signV2(buildEspApp(), ...labels.map(rsa));
 
 /** What a signature, or its absence, means under a policy. */
-export const signaturePolicyCases: PolicyCase[] = [
+export const secureBootPolicyCases: PolicyCase[] = [
   signature("missing though required", () => buildEspApp(), { required: true }, ["signature-missing"]),
   signature("present as required", () => signed("first"), { required: true }, []),
   signature("padded for signing and required", () => padBytes(buildEspApp(), 0x8000), { required: true }, [
