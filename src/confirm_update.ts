@@ -3,6 +3,7 @@ import type { ConfirmationVerdict } from "./device/confirmation.ts";
 import { type Confirmation, watchReturn } from "./device/confirmation_watch.ts";
 import { formatDeviceAddress } from "./device/device_address.ts";
 import { DeviceClient, type InfoReading } from "./device/device_client.ts";
+import type { UptimeWitness } from "./device/uptime_witness.ts";
 import { isSameDevice } from "./image/device_name.ts";
 import type { Job } from "./job/job.ts";
 import { JobFailure, type Outcome } from "./job/job_outcome.ts";
@@ -13,6 +14,8 @@ import type { HttpClient } from "./world.ts";
 export interface ConfirmInput {
   /** Reaches the device. */
   readonly http: HttpClient;
+  /** Holds a connection to the device since before it can have restarted. */
+  readonly witness: UptimeWitness;
   /** The look before anything was sent. */
   readonly before: InfoReading;
   /** What the agent proved. */
@@ -80,6 +83,11 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
       timeout: config.timeouts.confirm,
       restartDelay: config.timeouts.restartDelay,
       look: (signal) => device.readInfo(signal),
+      wasUp: async (signal) => {
+        if (isElsewhere || !await input.witness.wasUp(signal)) return false;
+        log.info("The device was up while it was silent: it answers on a connection from before");
+        return true;
+      },
       onChange: (reading) =>
         reading.kind === "info"
           ? log.info("The device answers", { device: reading.info.device, version: reading.info.version })

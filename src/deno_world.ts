@@ -24,6 +24,7 @@ export function denoWorld(log: Log): World {
     openHttp: (options) => options.proxy === "direct" ? new DirectHttp() : new EnvironmentHttp(options),
     localAddressTowards,
     resolveHost,
+    connect: (hostname, port, signal) => Deno.connect({ hostname, port, signal }),
     listenTls,
     spawn,
   };

@@ -21,6 +21,8 @@ export interface World {
   localAddressTowards(host: string, port: number, signal: AbortSignal): Promise<string>;
   /** The addresses of a name, A and AAAA: none when it has none; when aborted, those that were answered. */
   resolveHost(host: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Opens a TCP connection, never through a proxy. Rejects with the system's error, or the signal's reason. */
+  connect(host: string, port: number, signal: AbortSignal): Promise<TcpConnection>;
   /** Listens for TLS connections. Throws when the port is taken or the key pair is unusable. */
   listenTls(options: TlsListenOptions): TlsListener;
   /** Starts a program with exactly the given environment and nothing inherited; stdin is closed. */
@@ -88,6 +90,16 @@ export interface HttpInit {
   readonly onConnect?: (remoteAddress: string | undefined) => void;
   /** Ends the exchange, the body's reading included. */
   readonly signal: AbortSignal;
+}
+
+/** A plain TCP connection. */
+export interface TcpConnection {
+  /** Bytes read, or `null` when the peer has closed its side. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Bytes the operating system took. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Ends it, and with it a pending read. */
+  close(): void;
 }
 
 /** What a TLS server needs to listen. */

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startDevice } from "./lab/device.ts";
 import { startLab } from "./lab/lab_world.ts";
 import { assertUpdated, reportOf, runLabJob } from "./program/lab_job.ts";
@@ -30,4 +30,17 @@ Deno.test("confirmUpdate: a rejected image is not proven by the version that the
   await using lab = await startLab({ from: "1.1.0", behaviour: { rejectsImage: true } });
   const run = await runLabJob(lab, { args: JSON_OUTPUT });
   assertEquals([run.code, reportOf(run).outcome], [30, "image-rejected"], run.stdout + run.stderr);
+});
+
+Deno.test("confirmUpdate: a device that was only out of reach has not restarted, and its version proves nothing", async () => {
+  // Slow enough that its absence is seen, however busy the machine is.
+  await using lab = await startLab({
+    timings: 1 / 8,
+    from: "1.1.0",
+    behaviour: { rejectsImage: true, awayFor: 12_000 },
+  });
+  const run = await runLabJob(lab, { args: JSON_OUTPUT });
+  assertEquals([run.code, reportOf(run).outcome], [30, "image-rejected"], run.stdout + run.stderr);
+  assertStringIncludes(run.stderr, "The device is gone");
+  assertStringIncludes(run.stderr, "The device was up while it was silent");
 });

@@ -14,6 +14,8 @@ export interface WatchOptions {
   readonly restartDelay: number;
   /** Looks at the device once. */
   readonly look: (signal: AbortSignal) => Promise<InfoReading>;
+  /** Whether the device has certainly been up all the time, although it was silent. */
+  readonly wasUp: (signal: AbortSignal) => Promise<boolean>;
   /** Told of every change in what is seen. */
   readonly onChange: (reading: InfoReading) => void;
 }
@@ -37,8 +39,9 @@ const LONGEST_PAUSE = 500;
  *
  * A device that says it is another is believed at once. A version counts only when it stays for a twelfth of the time
  * (5 s of 60): with the old one the device still waits 4 s before it restarts, with the new one it may yet fail its
- * self-test and roll back. A missing restart counts only after half of the time, and a missing device at the end. A silence counts as a restart only once the device can be
- * through with verifying the image, which keeps it just as busy when it finds the image bad.
+ * self-test and roll back. A missing restart counts only after half of the time, and a missing device at the end. A
+ * silence counts as a restart only once the device can be through with verifying the image, which keeps it just as
+ * busy when it finds the image bad, and only where nothing shows that it was up meanwhile.
  */
 export async function watchReturn(
   facts: Omit<ConfirmationFacts, "now" | "restarted">,
@@ -48,6 +51,7 @@ export async function watchReturn(
   const pause = Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, timeout / 120));
   const begun = clock.now();
   let restarted = false;
+  let isProven = false;
   let silences = 0;
   let seen = "";
   let since = begun;
@@ -56,6 +60,10 @@ export async function watchReturn(
     const now = await options.look(signal);
     silences = now.kind === "silent" && mayRestart ? OUTAGE[now.sign](silences) : 0;
     restarted ||= silences >= 2;
+    if (restarted && !isProven && now.kind !== "silent") {
+      isProven = !await options.wasUp(signal);
+      restarted = isProven;
+    }
     if (describe(now) !== seen) {
       seen = describe(now);
       since = clock.now();

@@ -36,6 +36,8 @@ interface Scene {
   readonly before?: InfoReading;
   readonly imageVersion?: string;
   readonly hint?: string;
+  /** Until when the device answers on a connection from before; never by default. */
+  readonly upUntil?: number;
 }
 
 interface Watched extends Confirmation {
@@ -43,6 +45,8 @@ interface Watched extends Confirmation {
   readonly after: number;
   readonly looks: number;
   readonly changes: readonly InfoReading[];
+  /** How often the witness was asked. */
+  readonly asked: number;
 }
 
 /** Plays a device; every look takes 10 ms. */
@@ -51,6 +55,7 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
   const begun = clock.now();
   const changes: InfoReading[] = [];
   let looks = 0;
+  let asked = 0;
   const confirmation = await watchReturn({
     before: scene.before ?? OLD,
     imageVersion: scene.imageVersion ?? "1.1.0",
@@ -62,6 +67,10 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
     signal,
     timeout: TIMEOUT,
     restartDelay: 3000,
+    wasUp: () => {
+      asked++;
+      return Promise.resolve(clock.now() - begun < (scene.upUntil ?? 0));
+    },
     onChange: (reading) => changes.push(reading),
     look: async (signal) => {
       looks++;
@@ -70,7 +79,7 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
       return scene.script.findLast(([from]) => from <= elapsed)?.[1] ?? OLD;
     },
   });
-  return { ...confirmation, after: clock.now() - begun, looks, changes };
+  return { ...confirmation, after: clock.now() - begun, looks, changes, asked };
 }
 
 Deno.test("watchReturn: a device that is busy with the image right after the transfer has not restarted", async () => {
@@ -111,6 +120,18 @@ Deno.test("watchReturn: the same version needs a restart, and then five steady s
   const seen = await watch({ before: NEW, script: [[0, NEW], [4000, REFUSED], [6000, NEW]] });
   assertEquals([seen.verdict, seen.restarted], ["confirmed-same", true]);
   assert(seen.after >= 11_000 && seen.after < 12_000, `${seen.after}`);
+});
+
+Deno.test("watchReturn: a device that was up while it was silent has not restarted, until it does", async () => {
+  const away: Scene["script"] = [[0, NEW], [4000, REFUSED], [6000, NEW]];
+  const stayed = await watch({ before: NEW, script: away, upUntil: Infinity });
+  assertEquals([stayed.verdict, stayed.restarted, stayed.asked], ["rejected", false, 1]);
+  const later = await watch({
+    before: NEW,
+    script: [...away, [12_000, LOST], [15_000, NEW]],
+    upUntil: 12_000,
+  });
+  assertEquals([later.verdict, later.restarted, later.asked], ["confirmed-same", true, 2]);
 });
 
 Deno.test("watchReturn: single lost answers are no restart", async () => {

@@ -41,6 +41,8 @@ export class LabDevice implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
   #http: DeviceHttp | undefined;
+  /** Servers that lost power: connections to them are there for their peers alone. */
+  readonly #before: DeviceHttp[] = [];
   #hostname: string;
   #port: number;
   #device: string;
@@ -129,7 +131,7 @@ export class LabDevice implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new DOMException("the device is switched off", "AbortError"));
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
-    await this.#http?.close();
+    for (const http of [...this.#before, this.#http]) await http?.close();
     this.#http = undefined;
   }
 
@@ -231,7 +233,13 @@ export class LabDevice implements AsyncDisposable {
     const image = this.flash;
     const collided = this.events.some(({ name }) => name === "collision");
     const accepts = this.#options.verify ?? isBootable;
-    if (this.#behaviour.rejectsImage || collided || !accepts(image)) return this.#note("rejected");
+    if (this.#behaviour.rejectsImage || collided || !accepts(image)) {
+      this.#note("rejected");
+      const { awayFor } = this.#behaviour;
+      if (awayFor === undefined) return;
+      await this.#pause(DEVICE_TIMES.beforeRestart);
+      return await this.#refuseFor(awayFor);
+    }
     this.#note("verified");
     await this.#pause(DEVICE_TIMES.beforeRestart);
     await this.#restart(this.#firmware(image));
@@ -240,8 +248,10 @@ export class LabDevice implements AsyncDisposable {
   async #restart(next: RunningFirmware): Promise<void> {
     const { afterRestart } = this.#behaviour;
     this.#note("restarting");
-    await this.#http?.close();
+    const http = this.#http;
+    if (http !== undefined) this.#before.push(http);
     this.#http = undefined;
+    await http?.losePower();
     if (afterRestart === "gone") return;
     await this.#pause(DEVICE_TIMES.boot);
     this.#otasSinceBoot = 0;
@@ -257,12 +267,16 @@ export class LabDevice implements AsyncDisposable {
   /** Begins when the reply that led here has left. */
   async #refuseForAWhile(): Promise<void> {
     this.#refuses = false;
-    this.#http?.stopListening();
-    const duration = this.#behaviour.refusedFor ?? 0;
+    await this.#refuseFor(this.#behaviour.refusedFor ?? 0);
+  }
+
+  /** What is connected stays so. */
+  async #refuseFor(duration: number): Promise<void> {
+    const http = this.#http;
+    http?.stopListening();
     if (duration === Infinity) return;
     await this.#pause(duration);
-    await this.#http?.close();
-    this.#http = this.#listen(this.#port);
+    if (this.#http === http) http?.listenAgain();
   }
 
   #expected(): Uint8Array {

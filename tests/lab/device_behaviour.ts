@@ -43,6 +43,8 @@ export interface DeviceBehaviour {
   readonly transfer?: TransferFault;
   /** Whether the image it received fails verification. */
   readonly rejectsImage?: boolean;
+  /** How long it cannot be reached after it has rejected the image, without a restart (milliseconds before scaling). */
+  readonly awayFor?: number;
   /** What comes after the restart: the old image again, nothing for ever, or another identity or address. */
   readonly afterRestart?: "rollback" | "gone" | {
     /** Another device type in `/info`. */
@@ -92,6 +94,7 @@ export const deviceBehaviours: Readonly<Record<string, DeviceBehaviour>> = {
   // lwIP has four segments of 1440 bytes by default.
   "slow reader": { bytesPerSecond: 60_000, receiveWindow: 5760 },
   "rejects the image": { rejectsImage: true },
+  "rejects the image and cannot be reached for a while": { rejectsImage: true, awayFor: 20_000 },
   "rollback": { afterRestart: "rollback" },
   "never returns": { afterRestart: "gone" },
   "returns at a new address": { afterRestart: { hostname: "127.0.0.2" } },

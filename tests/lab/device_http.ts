@@ -70,19 +70,22 @@ export function errorReply(status: number): DeviceReply {
   return { status, body: ERROR_BODIES[status] ?? "" };
 }
 
-/** A listening server. Its connections end with it. */
+/** A listening server. */
 export class DeviceHttp {
   readonly #options: DeviceHttpOptions;
-  readonly #listener: Deno.TcpListener;
-  readonly #sockets = new Set<Deno.TcpConn>();
+  readonly #sockets = new Map<Deno.TcpConn, RequestReader>();
   readonly #tasks = new Set<Promise<void>>();
+  #listener: Deno.TcpListener;
+  #accepting: Promise<void>;
   #closed = false;
+  #lostPower = false;
   #free = Promise.withResolvers<void>();
 
   constructor(options: DeviceHttpOptions) {
     this.#options = options;
     this.#listener = listen(options);
-    this.#track(this.#accept());
+    this.#accepting = this.#accept();
+    this.#track(this.#accepting);
   }
 
   /** Where it listens. */
@@ -95,11 +98,30 @@ export class DeviceHttp {
     closeQuietly(this.#listener);
   }
 
+  /** Accepts again, on the same port. */
+  listenAgain(): void {
+    this.#listener = listen({ ...this.#options, port: this.port });
+    this.#accepting = this.#accept();
+    this.#track(this.#accepting);
+  }
+
+  /**
+   * Loses power: an idle connection hears nothing of it, and what its peer sends later is answered with a reset by the
+   * machine that has started meanwhile.
+   */
+  async losePower(): Promise<void> {
+    this.#lostPower = true;
+    this.stopListening();
+    for (const [socket, reader] of this.#sockets) if (!reader.isIdle) closeQuietly(socket);
+    this.#free.resolve();
+    await this.#accepting;
+  }
+
   /** Ends everything and waits until it has ended. */
   async close(): Promise<void> {
     this.#closed = true;
     this.stopListening();
-    for (const socket of this.#sockets) closeQuietly(socket);
+    for (const socket of this.#sockets.keys()) closeQuietly(socket);
     this.#free.resolve();
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
   }
@@ -112,11 +134,14 @@ export class DeviceHttp {
   async #accept(): Promise<void> {
     for (;;) {
       // The eighth client waits in the system's queue until one of the seven goes.
-      while (this.#sockets.size >= MAXIMUM_SOCKETS && !this.#closed) await this.#free.promise;
+      while (this.#sockets.size >= MAXIMUM_SOCKETS && !this.#closed && !this.#lostPower) {
+        await this.#free.promise;
+      }
       try {
         const socket = await this.#listener.accept();
-        this.#sockets.add(socket);
-        this.#track(this.#serve(socket));
+        const reader = new RequestReader(socket);
+        this.#sockets.set(socket, reader);
+        this.#track(this.#serve(socket, reader));
       } catch (error) {
         if (isConnectionEnd(error)) return;
         throw error;
@@ -124,9 +149,8 @@ export class DeviceHttp {
     }
   }
 
-  async #serve(socket: Deno.TcpConn): Promise<void> {
+  async #serve(socket: Deno.TcpConn, input: RequestReader): Promise<void> {
     try {
-      const input = new RequestReader(socket);
       while (await this.#exchange(socket, input));
     } catch (error) {
       if (!isConnectionEnd(error)) throw error;
@@ -140,6 +164,9 @@ export class DeviceHttp {
 
   /** One request and its reply. Returns whether the connection goes on. */
   async #exchange(socket: Deno.TcpConn, input: RequestReader): Promise<boolean> {
+    await input.begun();
+    // The rest of the request stays unread, which makes the system send a reset.
+    if (this.#lostPower) return false;
     const line = await input.until("\r\n", this.#options.headerLimit);
     if (line === "end") return false;
     if (typeof line !== "object") return await this.#refuse(socket, line);
@@ -200,9 +227,24 @@ class RequestReader {
   readonly #socket: Deno.TcpConn;
   readonly #step = new Uint8Array(16);
   #text = "";
+  #isIdle = false;
+  #ended: "end" | 408 | undefined;
 
   constructor(socket: Deno.TcpConn) {
     this.#socket = socket;
+  }
+
+  /** Whether it waits for a request. */
+  get isIdle(): boolean {
+    return this.#isIdle;
+  }
+
+  /** Resolves with the first bytes of a request, or the end of the connection. */
+  async begun(): Promise<void> {
+    if (this.#text !== "") return;
+    this.#isIdle = true;
+    this.#ended = await this.#more(false);
+    this.#isIdle = false;
   }
 
   /** What stands before `mark`, without taking it away unless it ends a head. A status when it never comes. */
@@ -215,7 +257,7 @@ class RequestReader {
         return { text };
       }
       if (this.#text.length > limit) return 431;
-      const ended = await this.#more(this.#text !== "");
+      const ended = this.#ended ?? await this.#more(this.#text !== "");
       if (ended !== undefined) return ended;
     }
   }

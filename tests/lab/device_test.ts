@@ -215,6 +215,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "closes early": BROKEN,
   "slow reader": {},
   "rejects the image": { last: "rejected", runs: "0.1.0" },
+  "rejects the image and cannot be reached for a while": { last: "rejected", runs: "0.1.0" },
   "rollback": { runs: "0.1.0" },
   "never returns": { last: "ota ended", runs: "0.1.0" },
   "returns at a new address": {},

@@ -28,8 +28,6 @@ export interface OutcomeCase {
   readonly stranger?: StrangerKind;
   /** Whether the attestation server takes every certificate for genuine. */
   readonly knowsEveryone?: boolean;
-  /** Variables that differ from the usual ones. */
-  readonly environment?: Readonly<Record<string, string>>;
   /** How the job ends; where two endings stand, which one it is hangs on what the kernel still knows. */
   readonly ends: Readonly<Record<AgentKind, readonly Outcome[]>>;
 }
@@ -104,6 +102,7 @@ const DEVICE_ENDS: Readonly<Record<string, OutcomeCase["ends"]>> = {
   "closes early": BROKEN_UNSEEN,
   "slow reader": both("updated"),
   "rejects the image": REJECTED,
+  "rejects the image and cannot be reached for a while": REJECTED,
   "rollback": both("old-version"),
   "never returns": both("device-lost"),
   "returns at a new address": both("device-lost"),
@@ -138,15 +137,25 @@ const STRANGER_ENDS: Readonly<Record<StrangerKind, OutcomeCase["ends"]>> = {
 /** Restarts slowly enough to be seen gone on a busy machine. */
 const UNHURRIED = { timings: 2 / 5 } as const;
 
-/** Not below what a slow page takes: 200 ms of a fast device. */
-const PATIENT_LOOKS = { CONFIRM_TIMEOUT: "16s" } as const;
-
-/** The device is asked again and again for 3.5 s, and until then the agent must wait for it on a busy machine too. */
-const PATIENT_AGENT = { DIAL_IN_TIMEOUT: "20s" } as const;
-
-function patienceFor({ info, refusedFor }: DeviceBehaviour): Pick<OutcomeCase, "environment"> {
-  if (info === "slow") return { environment: PATIENT_LOOKS };
-  return refusedFor === undefined ? {} : { environment: PATIENT_AGENT };
+/**
+ * The agent lives by the machine's clock and is told to be patient, so that a lab which the machine lets stand still is
+ * not late; but where a deadline is what ends the job, it comes soon.
+ */
+export function deadlinesOf(
+  { lab: { behaviour = {}, attestation } }: OutcomeCase,
+): Readonly<Record<string, string>> {
+  const { dials, update, wrongPin, onboard, transfer, dialsTwice, info } = behaviour;
+  const isUnheard = dials === "never" || update === "reset";
+  const isTurnedAway = wrongPin === true || onboard === "other";
+  const isBroken = transfer !== undefined && dialsTwice === undefined;
+  return {
+    DIAL_IN_TIMEOUT: isUnheard ? "4s" : isTurnedAway ? "8s" : "30s",
+    REDIAL_TIMEOUT: isBroken ? "2s" : "15s",
+    ATTESTATION_TIMEOUT: attestation === undefined || attestation === "slow" ? "15s" : "3s",
+    TRANSFER_IDLE_TIMEOUT: transfer?.then === "stall" ? "2s" : "15s",
+    // Not below what a slow page takes: 200 ms of a fast device.
+    ...(info === "slow" ? { CONFIRM_TIMEOUT: "16s" } : {}),
+  };
 }
 
 function labFor(behaviour: DeviceBehaviour): LabOptions {
@@ -163,7 +172,6 @@ export const outcomeCases: readonly OutcomeCase[] = [
     group: DEVICE,
     name,
     lab: labFor(behaviour),
-    ...patienceFor(behaviour),
     // A behaviour that is new has no ending here, and fails.
     ends: DEVICE_ENDS[name] ?? both("internal"),
   })),
@@ -177,6 +185,12 @@ export const outcomeCases: readonly OutcomeCase[] = [
     group: VERSION,
     name: "the version it has already, rejects the image",
     lab: { from: "1.1.0", behaviour: { rejectsImage: true } },
+    ends: REJECTED,
+  },
+  {
+    group: VERSION,
+    name: "the version it has already, rejects the image and cannot be reached for a while",
+    lab: { from: "1.1.0", behaviour: { rejectsImage: true, awayFor: 20_000 } },
     ends: REJECTED,
   },
   {

@@ -11,6 +11,7 @@ import type {
   World,
 } from "../../src/world.ts";
 import { labClock } from "./lab_clock.ts";
+import { openSocketTable } from "./socket_table.ts";
 
 /** How the world of a job in a test differs from the real one. */
 export interface OutcomeWorldOptions {
@@ -22,6 +23,8 @@ export interface OutcomeWorldOptions {
   readonly spawn?: (command: ChildCommand, world: World) => Child | undefined;
   /** Waited for before a request leaves. */
   readonly beforeRequest?: (url: URL, signal: AbortSignal) => void | Promise<void>;
+  /** The only port of which the kernel's table of sockets is looked at, where many jobs run at once. */
+  readonly onlyPort?: number;
   /** Told of every file that is about to be opened for reading. */
   readonly onOpen?: (path: string) => void;
   /** Waited for before a temporary directory is made. */
@@ -59,13 +62,20 @@ export class OutcomeWorld {
       ...real,
       clock: options.speed === undefined || options.speed === 1 ? labClock : fastClock(options.speed),
       openHttp: (http) => this.#watchHttp(real.openHttp(http), options.beforeRequest),
+      connect: async (host, port, signal) => {
+        const connection = await real.connect(host, port, signal);
+        return withClose(connection, this.#enter(`connection to ${host}:${port}`));
+      },
       listenTls: (listen) => this.#watchListener(real.listenTls(listen)),
       spawn: (command) => this.#watchChild(options.spawn?.(command, world) ?? real.spawn(command), command),
       files: {
         ...files,
         open: async (path) => {
           options.onOpen?.(path);
-          return this.#watchFile(await files.open(path), path);
+          const sockets = options.onlyPort === undefined
+            ? undefined
+            : await openSocketTable(path, options.onlyPort);
+          return sockets ?? this.#watchFile(await files.open(path), path);
         },
         createPrivate: async (path) => this.#watchFile(await files.createPrivate(path), path),
         makeTempDirectory: async (parent) => {
