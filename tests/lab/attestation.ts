@@ -143,16 +143,16 @@ function response(status: string, body: string): Uint8Array {
 async function receiveRequest(connection: Deno.Conn): Promise<AttestationRequest | undefined> {
   const bytes = new Uint8Array(REQUEST_BYTES);
   let length = 0;
-  const late = Promise.withResolvers<null>();
-  const timer = setTimeout(() => late.resolve(null), RECEIVE_TIMEOUT);
+  const received = new AbortController();
+  const late = labClock.sleep(RECEIVE_TIMEOUT, received.signal).then(() => null, () => null);
   try {
     while (length < bytes.length && !isWhole(parse(bytes.subarray(0, length)))) {
-      const read = await Promise.race([connection.read(bytes.subarray(length)), late.promise]);
+      const read = await Promise.race([connection.read(bytes.subarray(length)), late]);
       if (read === null) break;
       length += read;
     }
   } finally {
-    clearTimeout(timer);
+    received.abort();
   }
   return length === 0 ? undefined : parse(bytes.subarray(0, length)) ?? undefined;
 }

@@ -148,10 +148,11 @@ export function deadlinesOf(
   const isUnheard = dials === "never" || update === "reset";
   const isTurnedAway = wrongPin === true || onboard === "other";
   const isBroken = transfer !== undefined && dialsTwice === undefined;
+  const isUnattested = attestation !== undefined && attestation !== "ok" && attestation !== "slow";
   return {
     DIAL_IN_TIMEOUT: isUnheard ? "4s" : isTurnedAway ? "8s" : "30s",
-    REDIAL_TIMEOUT: isBroken ? "2s" : "15s",
-    ATTESTATION_TIMEOUT: attestation === undefined || attestation === "slow" ? "15s" : "3s",
+    REDIAL_TIMEOUT: isBroken || isUnattested ? "2s" : "15s",
+    ATTESTATION_TIMEOUT: isUnattested ? "3s" : "15s",
     TRANSFER_IDLE_TIMEOUT: transfer?.then === "stall" ? "2s" : "15s",
     // Not below what a slow page takes: 200 ms of a fast device.
     ...(info === "slow" ? { CONFIRM_TIMEOUT: "16s" } : {}),

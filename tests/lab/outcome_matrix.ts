@@ -3,7 +3,7 @@ import { serverPair } from "../builders/certificates.ts";
 import { startAttestation } from "./attestation.ts";
 import { writeClassicAgent } from "./classic_agent.ts";
 import { startLab } from "./lab_world.ts";
-import { type AgentKind, AGENTS, type OutcomeCase, outcomeCases } from "./outcome_cases.ts";
+import { type AgentKind, AGENTS, deadlinesOf, type OutcomeCase, outcomeCases } from "./outcome_cases.ts";
 import { type OutcomeRun, runOutcomeJob, runsImage, updateRequests } from "./outcome_run.ts";
 import { visit } from "./strangers.ts";
 
@@ -55,7 +55,7 @@ export async function runCell(row: OutcomeCase, agent: AgentKind): Promise<Matri
   const classic = await writeClassicAgent(lab.directory, { port: lab.agentPort, timeScale: CLASSIC_PACE });
   const run = await runOutcomeJob(lab, {
     environment: {
-      ...row.environment,
+      ...deadlinesOf(row),
       OTA_AGENT_PATH: agent === "builtin" ? "builtin" : classic,
       ...(openServer === undefined ? {} : { DICE_AUTH_SERVICE_SERVICE_PORT: `${openServer.port}` }),
     },

@@ -10,6 +10,7 @@ import { processEnvironment, PROGRAM_ARGS } from "./program.ts";
 /** Deadlines for a device that lives forty times as fast as a real one. */
 export const SHORT_DEADLINES: Readonly<Record<string, string>> = {
   DIAL_IN_TIMEOUT: "4s",
+  REDIAL_TIMEOUT: "2s",
   CONFIRM_TIMEOUT: "6s",
   TRANSFER_IDLE_TIMEOUT: "2s",
   ATTESTATION_TIMEOUT: "3s",
