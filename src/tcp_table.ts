@@ -48,36 +48,58 @@ export interface TcpSocket {
   readonly unacknowledgedBytes: number;
 }
 
-/** A row is some 150 characters, so this is room for 14,000 sockets. */
-const MAX_TABLE_BYTES = 2 * 1024 * 1024;
+/** A row is some 150 characters, so this is room for 100,000 sockets. */
+const MAX_TABLE_BYTES = 16 * 1024 * 1024;
 
-/** The table is read often and is short nearly always, so it is read in pieces of this size. */
+/** The table is read often and may be long, so it is read in pieces of this size, of which few rows are kept. */
 const PIECE_BYTES = 64 * 1024;
 
-/** All sockets of the namespace, or `undefined` where the system does not tell. */
-export async function tcpSockets(files: Files): Promise<TcpSocket[] | undefined> {
+/** The sockets of the namespace that have this local port, or `undefined` where the system does not tell. */
+export async function socketsOnPort(port: number, files: Files): Promise<TcpSocket[] | undefined> {
   const [ipv4, ipv6] = await Promise.all(
-    ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readTable(path, files)),
+    ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readRows(path, port, files)),
   );
-  return ipv4 === undefined ? undefined : [...parseTcpTable(ipv4), ...parseTcpTable(ipv6 ?? "")];
+  if (ipv4 === undefined) return undefined;
+  return parseTcpTable(ipv4 + (ipv6 ?? "")).filter(({ localPort }) => localPort === port);
 }
 
-/** `undefined` when there is no such table, or when it is too long to be read whole. */
-async function readTable(path: string, files: Files): Promise<string | undefined> {
+/**
+ * The rows that name the port, at either end. `undefined` when there is no such table, or when it is too long to be
+ * read whole.
+ */
+async function readRows(path: string, port: number, files: Files): Promise<string | undefined> {
+  const mark = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
   try {
     using file = await files.open(path);
     const decoder = new TextDecoder();
     const piece = new Uint8Array(PIECE_BYTES);
-    let text = "";
+    let rows = "";
+    let rest = "";
+    let bytes = 0;
     for (let read = await file.read(piece); read !== null && read > 0; read = await file.read(piece)) {
-      text += decoder.decode(piece.subarray(0, read), { stream: true });
-      if (text.length > MAX_TABLE_BYTES) return undefined;
+      bytes += read;
+      if (bytes > MAX_TABLE_BYTES) return undefined;
+      const text = rest + decoder.decode(piece.subarray(0, read), { stream: true });
+      const end = text.lastIndexOf("\n") + 1;
+      rows += linesWith(mark, text.slice(0, end));
+      rest = text.slice(end);
     }
-    return text;
+    return rows + linesWith(mark, rest);
   } catch {
     // No such file, or one that may not be read: this system does not tell.
     return undefined;
   }
+}
+
+/** The lines of `text` that hold `mark`, each with a line break. */
+function linesWith(mark: string, text: string): string {
+  let lines = "";
+  for (let at = text.indexOf(mark); at >= 0;) {
+    const end = text.indexOf("\n", at);
+    lines += `${text.slice(text.lastIndexOf("\n", at) + 1, end < 0 ? text.length : end)}\n`;
+    at = end < 0 ? -1 : text.indexOf(mark, end);
+  }
+  return lines;
 }
 
 /** `/proc/net/tcp` or `/proc/net/tcp6` -> its sockets. Lines that are no rows are skipped. */

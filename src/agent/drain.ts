@@ -1,4 +1,4 @@
-import { type TcpSocket, tcpSockets } from "../tcp_table.ts";
+import { socketsOnPort, type TcpSocket } from "../tcp_table.ts";
 import type { World } from "../world.ts";
 
 /** What is known of the connection that is to be drained. */
@@ -62,8 +62,8 @@ export async function drain(world: Pick<World, "clock" | "files">, options: Drai
 
 /** Every connection on a port, as `address:port` of its peer. A closed one stays for a minute (TIME-WAIT). */
 export async function peersOf(port: number, world: Pick<World, "files">): Promise<ReadonlySet<string>> {
-  const sockets = await tcpSockets(world.files) ?? [];
-  return new Set(sockets.filter((socket) => socket.localPort === port).map(peerOf));
+  const sockets = await socketsOnPort(port, world.files) ?? [];
+  return new Set(sockets.map(peerOf));
 }
 
 /** This job's connections: the device's where one of them is, else all, as a NAT may hide it. */
@@ -71,8 +71,8 @@ async function ownSockets(
   world: Pick<World, "files">,
   { port, earlier, deviceAddress }: DrainOptions,
 ): Promise<TcpSocket[] | undefined> {
-  const sockets = (await tcpSockets(world.files))?.filter((socket) =>
-    socket.localPort === port && socket.state !== "listen" && !earlier.has(peerOf(socket))
+  const sockets = (await socketsOnPort(port, world.files))?.filter((socket) =>
+    socket.state !== "listen" && !earlier.has(peerOf(socket))
   );
   const devices = sockets?.filter(({ remoteAddress }) => remoteAddress === deviceAddress) ?? [];
   return devices.length > 0 ? devices : sockets;

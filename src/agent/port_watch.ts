@@ -1,5 +1,5 @@
 import { within } from "../deadline.ts";
-import { type TcpSocket, tcpSockets } from "../tcp_table.ts";
+import { socketsOnPort, type TcpSocket } from "../tcp_table.ts";
 import type { World } from "../world.ts";
 import type { ConnectedPeers } from "./classic_phases.ts";
 
@@ -14,10 +14,8 @@ const CONNECTED: ReadonlySet<TcpSocket["state"]> = new Set(["established", "clos
  * connection is opened and closed at once, which costs the C agent one failed handshake.
  */
 export async function isListening(port: number, world: World, signal: AbortSignal): Promise<boolean> {
-  const sockets = await tcpSockets(world.files);
-  if (sockets !== undefined) {
-    return sockets.some((socket) => socket.state === "listen" && socket.localPort === port);
-  }
+  const sockets = await socketsOnPort(port, world.files);
+  if (sockets !== undefined) return sockets.some(({ state }) => state === "listen");
   try {
     const { clock } = world;
     await within(
@@ -34,7 +32,7 @@ export async function isListening(port: number, world: World, signal: AbortSigna
 
 /** Who is connected to the port. */
 export async function connectedPeers(port: number, world: World): Promise<ConnectedPeers> {
-  const sockets = await tcpSockets(world.files);
-  return sockets?.filter((socket) => socket.localPort === port && CONNECTED.has(socket.state))
+  const sockets = await socketsOnPort(port, world.files);
+  return sockets?.filter(({ state }) => CONNECTED.has(state))
     .map((socket) => socket.remoteAddress ?? "an IPv6 address");
 }

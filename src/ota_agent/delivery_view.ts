@@ -1,5 +1,5 @@
 import { DeadlineError, within } from "../deadline.ts";
-import { type TcpSocket, tcpSockets } from "../tcp_table.ts";
+import { socketsOnPort, type TcpSocket } from "../tcp_table.ts";
 import { untilAborted } from "../until_aborted.ts";
 import type { Clock, Files, TransportEnd } from "../world.ts";
 
@@ -31,11 +31,11 @@ export class DeliveryView {
 
   /** Absence proves something only for a connection that the table has shown before. */
   async look(): Promise<KernelView> {
-    const sockets = await tcpSockets(this.#files);
-    if (sockets === undefined) return "unknown";
     const { localPort, address, port } = this.#ends;
+    const sockets = await socketsOnPort(localPort, this.#files);
+    if (sockets === undefined) return "unknown";
     const ours = sockets.find((socket) =>
-      socket.localPort === localPort && socket.remotePort === port &&
+      socket.remotePort === port &&
       (socket.remoteAddress ?? address) === address && socket.state !== "listen"
     );
     if (ours) this.#wasSeen = true;
