@@ -59,7 +59,7 @@ export interface AgentSign {
     | "end";
   /** The line, or what it says in words. */
   readonly detail: string;
-  /** Of the image, handed over to the operating system; which is not received by the device. */
+  /** Of the image: what the device has acknowledged where that is told, else what was handed over for it. */
   readonly percent?: number;
   /** Where it listens, when it says so. */
   readonly port?: number;

@@ -140,6 +140,7 @@ function signOf(event: EventLine): AgentSign | undefined {
       return {
         kind: "end",
         detail: `the device took ${event.bytes} bytes and closed in order (${event.receipt})`,
+        percent: 100,
       };
     case "failed":
       return { kind: "end", detail: event.message };

@@ -60,6 +60,8 @@ Deno.test("BuiltinTranscript: every event but the last has its sign", () => {
   assertEquals<unknown>(signs.map((sign) => sign?.kind), STEPS.map(({ event }) => event));
   assertEquals(signs[0]?.port, 4433);
   assertEquals(signs[7]?.percent, 30);
+  const end = transcript.hear({ stream: "stdout", text: JSON.stringify(delivered) });
+  assertEquals([end?.kind, end?.percent], ["end", 100]);
   const untold = { event: "sending", peer, handedOverBytes: 5, totalBytes: 10 };
   assertEquals(transcript.hear({ stream: "stdout", text: JSON.stringify(untold) })?.percent, 50);
 });
