@@ -19,6 +19,8 @@ export interface Scenario {
   readonly from: string;
   /** What the attestation server does from when on, in milliseconds. */
   readonly attestation: readonly { readonly mode: AttestationMode; readonly at: number }[];
+  /** Whether every device is genuine, and so "another device" among the strangers too. */
+  readonly knowsEveryone: boolean;
   /** Who connects to the agent's port, and when after the device was asked. */
   readonly strangers: readonly { readonly kind: StrangerKind; readonly at: number }[];
   readonly registryFault: keyof typeof REGISTRY_FAULTS;
@@ -91,12 +93,18 @@ const attestation = fc.oneof(
   },
 );
 
+/** Another device more often than the others: it may be a genuine one. */
+const strangerKind: fc.Arbitrary<StrangerKind> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant("another device") },
+  { weight: 2, arbitrary: fc.constantFrom(...strangerKinds) },
+);
+
 const strangers = fc.oneof(
   { weight: 2, arbitrary: fc.constant([]) },
   {
     weight: 1,
     arbitrary: fc.array(
-      fc.record({ kind: fc.constantFrom(...strangerKinds), at: fc.integer({ min: 0, max: 150 }) }),
+      fc.record({ kind: strangerKind, at: fc.integer({ min: 0, max: 150 }) }),
       { minLength: 1, maxLength: 6 },
     ),
   },
@@ -116,6 +124,7 @@ export const scenarios: fc.Arbitrary<Scenario> = fc.record({
   behaviour: behaviours,
   from: mostly("1.0.0", "1.1.0", "2.0.0"),
   attestation,
+  knowsEveryone: fc.boolean(),
   strangers,
   registryFault: mostly(
     "none",

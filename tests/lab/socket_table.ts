@@ -2,7 +2,7 @@ import { systemClock } from "../../src/deno_world.ts";
 import type { FileHandle } from "../../src/world.ts";
 
 /** From one reading to the next, in milliseconds: who asks meanwhile waits for the next one, and is shown nothing old. */
-const INTERVAL = 20;
+const INTERVAL = 50;
 
 /** What the kernel shows of its sockets, read for many jobs at once: row by row, under the port on our side. */
 class SocketTable {
