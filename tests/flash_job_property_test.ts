@@ -91,13 +91,14 @@ async function play(scenario: Scenario): Promise<Played> {
   }
   const played: Played = { endings: [], faults: [] };
   for (const [index, environment] of scenario.jobs.entries()) {
+    const seenBefore = lab.device.events.length;
     const { run, isLate } = await runInTime(
       lab,
       { ...environment, DICE_AUTH_SERVICE_SERVICE_PORT: `${attestation.port}` },
       index === 0 ? stop.signal : undefined,
     );
     played.endings.push(run.report.outcome);
-    const wrong = faultsOf(lab, run, scenario);
+    const wrong = faultsOf(lab, run, scenario, seenBefore);
     if (isLate) wrong.push("it did not end within its deadline");
     // A request of the job before may arrive when that one has ended.
     if (updateRequests(lab) > index + 1) wrong.push("the device was asked more than once");
@@ -150,7 +151,8 @@ async function outlasts(clock: Clock, milliseconds: number, ended: AbortSignal):
   return true;
 }
 
-function faultsOf(lab: Lab, run: OutcomeRun, { from }: Scenario): string[] {
+/** `seenBefore`: how many events of the device the job did not live to see. */
+function faultsOf(lab: Lab, run: OutcomeRun, { from }: Scenario, seenBefore: number): string[] {
   const { outcome, code } = run.report;
   const faults: string[] = [];
   if (outcome === "internal") faults.push("a fault of our own");
@@ -161,6 +163,13 @@ function faultsOf(lab: Lab, run: OutcomeRun, { from }: Scenario): string[] {
   const leftWithVersion = outcome === "already-current" && from === IMAGE_VERSION &&
     lab.device.running.image === undefined && lab.device.running.version === IMAGE_VERSION;
   if (claimsImage && !leftWithVersion && !runsImage(lab)) faults.push("a false success");
+  // Nor is a device said to have refused what it installed where its version tells: else only the restart does, which
+  // takes a few looks' time and not, as here, less than two.
+  const { before } = run.report.device ?? {};
+  const deniesImage = outcome === "image-rejected" || outcome === "old-version";
+  const restarted = lab.device.events.slice(seenBefore).some(({ name }) => name === "restarted");
+  const isTold = before !== undefined && before !== IMAGE_VERSION;
+  if (deniesImage && isTold && restarted && runsImage(lab)) faults.push("a false failure");
   if ((code === 0) !== CLAIMS.has(outcome)) faults.push(`exit code ${code} for ${outcome}`);
   if (run.leftovers.length > 0) faults.push(`left behind: ${run.leftovers.join(", ")}`);
   return faults;

@@ -69,6 +69,7 @@ const oddities: readonly fc.Arbitrary<DeviceBehaviour>[] = [
   fc.constant({ bytesPerSecond: 60_000, receiveWindow: 5760 }),
   fc.record({ fraction, then: fc.constantFrom("stall", "reset", "close") }).map((transfer) => ({ transfer })),
   fc.constant({ rejectsImage: true }),
+  fc.constant({ rejectsImage: true, awayFor: 20_000 }),
   fc.constantFrom<NonNullable<DeviceBehaviour["afterRestart"]>>("rollback", "gone", { device: "esp32c3" })
     .map((
       afterRestart,
