@@ -64,16 +64,17 @@ async function acceptLink(engine: Deno.TlsListener, link: Deno.TcpConn): Promise
 
 class CarriedConnection implements TlsConnection {
   readonly remoteAddr: { readonly hostname: string; readonly port: number };
+  readonly transportEnd: Promise<TransportEnd>;
   readonly closed: Promise<void>;
   readonly #tcp: Deno.TcpConn;
   readonly #link: Deno.TcpConn;
   readonly #tls: Deno.TlsConn;
   readonly #outbound: Promise<boolean>;
-  readonly #end: Promise<TransportEnd>;
+  readonly #inbound: Promise<boolean>;
   readonly #closed = Promise.withResolvers<void>();
   #isClosing = false;
   #sentBytes = 0;
-  #wasReset = false;
+  #isBroken = false;
 
   constructor(tcp: Deno.TcpConn, link: Deno.TcpConn, tls: Deno.TlsConn) {
     this.#tcp = tcp;
@@ -84,16 +85,12 @@ class CarriedConnection implements TlsConnection {
     tcp.setNoDelay(true);
     link.setNoDelay(true);
     this.#outbound = carry(link, tcp, (bytes) => this.#sentBytes += bytes);
-    this.#end = this.#awaitEnd(carry(tcp, link));
+    this.#inbound = carry(tcp, link);
+    this.transportEnd = this.#awaitTransportEnd();
   }
 
   get sentBytes(): number {
     return this.#sentBytes;
-  }
-
-  async transportEnd(): Promise<TransportEnd> {
-    const end = await this.#end;
-    return end === "reset" || await this.#wasRefused() ? "reset" : "closed";
   }
 
   handshake(): Promise<unknown> {
@@ -125,7 +122,7 @@ class CarriedConnection implements TlsConnection {
     await this.#outbound;
     clearTimeout(timer);
     this.#closeTcp();
-    await this.#end;
+    await this.transportEnd;
     this.#closed.resolve();
   }
 
@@ -134,23 +131,25 @@ class CarriedConnection implements TlsConnection {
     closeQuietly(this.#link);
   }
 
-  async #awaitEnd(inbound: Promise<boolean>): Promise<TransportEnd> {
-    if (!await inbound || !await this.#outbound) return "reset";
+  async #awaitTransportEnd(): Promise<TransportEnd> {
+    if (!await this.#inbound || !await this.#outbound) return "reset";
     for (let look = 0; look < REFUSAL_LOOKS && !this.#isClosing; look++) {
-      if (await this.#wasRefused()) return "reset";
+      if (await this.isBroken()) return "reset";
       await new Promise((resolve) => setTimeout(resolve, REFUSAL_INTERVAL));
     }
     return "closed";
   }
 
-  /** Our side is closed, so that a write sends nothing: it only tells the error that waits on the socket, once. */
-  async #wasRefused(): Promise<boolean> {
+  async isBroken(): Promise<boolean> {
+    if (!await this.#inbound || !await this.#outbound) return true;
     try {
+      // Our side is closed, so that a write sends nothing: it only tells the error that waits on the socket, once.
       await this.#tcp.write(new Uint8Array(1));
     } catch (error) {
-      this.#wasReset ||= error instanceof Deno.errors.ConnectionReset;
+      const isClosed = error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.BadResource;
+      this.#isBroken ||= !isClosed;
     }
-    return this.#wasReset;
+    return this.#isBroken;
   }
 }
 

@@ -146,11 +146,10 @@ export interface TlsConnection {
   close(): void;
   /** Resolves some time after {@linkcode TlsConnection.close}, when nothing is left of the connection. */
   readonly closed: Promise<void>;
-  /**
-   * Resolves when the peer, or `close`, has ended the TCP connection; never rejects. What the peer refuses may come
-   * back late, so asking again may tell of a reset where none was known before.
-   */
-  transportEnd(): Promise<TransportEnd>;
+  /** Resolves a moment after the peer, or `close`, has ended the TCP connection; never rejects. */
+  readonly transportEnd: Promise<TransportEnd>;
+  /** Whether the connection, both of whose sides are closed, has broken by now: a reset may come late. Never rejects. */
+  isBroken(): Promise<boolean>;
   /** Bytes that the operating system has taken for the peer so far, those of TLS itself included. */
   readonly sentBytes: number;
 }

@@ -1,7 +1,7 @@
 import { DeadlineError, within } from "../deadline.ts";
 import { socketsOnPort, type TcpSocket } from "../tcp_table.ts";
 import { untilAborted } from "../until_aborted.ts";
-import type { Clock, Files, TransportEnd } from "../world.ts";
+import type { Clock, Files, TlsConnection } from "../world.ts";
 
 /**
  * What the operating system knows of one connection: `unknown` where it does not tell, `gone` when it has no such
@@ -44,7 +44,10 @@ export class DeliveryView {
 }
 
 /** What the kernel's view says of the peer's close: see {@linkcode judgeClose}. */
-export type CloseVerdict = "acknowledged" | "undelivered" | "unknown" | "wait";
+export type CloseVerdict = "acknowledged" | "undelivered" | "gone" | "unknown" | "wait";
+
+/** What the transport below a connection tells of its end. */
+export type ConnectionEnd = Pick<TlsConnection, "transportEnd" | "isBroken">;
 
 /** The table is not read atomically, so a row may be missed once. */
 const LOOKS_TO_BE_GONE = 3;
@@ -58,15 +61,15 @@ const LOOK_INTERVAL = 20;
 /**
  * Whether a peer that closed after our half-close had taken everything. A close alone does not say so: a device that
  * gives up in the middle closes as well, while megabytes may still lie in the socket buffers. After an orderly end
- * our side is in TIME-WAIT (RFC 9293, 3.6). When the connection is gone, it was reset, or the peer was quicker with
- * its FIN than we with ours: then the transport has to tell.
+ * our side is in TIME-WAIT (RFC 9293, 3.6). When the connection is gone, it broke, or the peer was quicker with its
+ * FIN than we with ours and has acknowledged both: then the transport has to tell.
  */
 export function judgeClose(
   view: KernelView,
   seen: { readonly goneInARow: number; readonly waited: number; readonly patience: number },
 ): CloseVerdict {
   if (view === "unknown") return "unknown";
-  if (view === "gone") return seen.goneInARow >= LOOKS_TO_BE_GONE ? "unknown" : "wait";
+  if (view === "gone") return seen.goneInARow >= LOOKS_TO_BE_GONE ? "gone" : "wait";
   if (view.state === "time-wait") return "acknowledged";
   if (view.state === "fin-wait-2" && seen.waited >= FIN_PATIENCE) return "acknowledged";
   return seen.waited >= Math.max(seen.patience, FIN_PATIENCE) ? "undelivered" : "wait";
@@ -78,28 +81,33 @@ export function judgeClose(
  */
 export async function closeReceipt(
   view: DeliveryView,
-  transportEnd: () => Promise<TransportEnd>,
+  connection: ConnectionEnd,
   bounds: { readonly clock: Clock; readonly patience: number; readonly signal: AbortSignal },
 ): Promise<"acknowledged" | "closed" | "lost"> {
   const { clock, patience, signal } = bounds;
   const start = clock.now();
+  const inTime = <Told>(told: Promise<Told>): Promise<Told | undefined> =>
+    within(
+      { clock, milliseconds: FIN_PATIENCE, signal, what: "the end of the connection" },
+      (signal) => untilAborted(told, signal),
+    ).catch((error) => {
+      if (error instanceof DeadlineError) return undefined;
+      throw error;
+    });
   for (let goneInARow = 0;;) {
     const seen = await view.look();
     goneInARow = seen === "gone" ? goneInARow + 1 : 0;
-    const verdict = judgeClose(seen, { goneInARow, waited: clock.now() - start, patience });
-    if (verdict === "acknowledged") return "acknowledged";
-    if (verdict === "undelivered") return "lost";
-    if (verdict === "unknown") break;
-    await clock.sleep(LOOK_INTERVAL, signal);
+    switch (judgeClose(seen, { goneInARow, waited: clock.now() - start, patience })) {
+      case "acknowledged":
+        return "acknowledged";
+      case "undelivered":
+        return "lost";
+      case "gone":
+        return await inTime(connection.isBroken()) === false ? "acknowledged" : "lost";
+      case "unknown":
+        return await inTime(connection.transportEnd) === "reset" ? "lost" : "closed";
+      case "wait":
+        await clock.sleep(LOOK_INTERVAL, signal);
+    }
   }
-  const what = "the end of the connection";
-  const end = await within(
-    { clock, milliseconds: FIN_PATIENCE, signal, what },
-    (s) => untilAborted(transportEnd(), s),
-  )
-    .catch((error) => {
-      if (error instanceof DeadlineError) return "closed";
-      throw error;
-    });
-  return end === "reset" ? "lost" : "closed";
 }

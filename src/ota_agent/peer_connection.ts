@@ -73,9 +73,14 @@ export class PeerConnection {
     return "babbled";
   }
 
-  /** How the TCP connection below ended, once the peer has ended it; a late reset is known when asked again. */
-  transportEnd(): Promise<TransportEnd> {
-    return this.#connection.transportEnd();
+  /** How the TCP connection below ended, a moment after the peer has ended it. */
+  get transportEnd(): Promise<TransportEnd> {
+    return this.#connection.transportEnd;
+  }
+
+  /** Whether the connection, both of whose sides are closed, has broken by now. */
+  isBroken(): Promise<boolean> {
+    return this.#connection.isBroken();
   }
 
   /** Bytes that the operating system has taken for the peer, those of TLS itself included. */

@@ -96,7 +96,7 @@ export async function transferFirmware(
   if (end !== "closed") {
     throw brokenTransfer(connection, watch, { totalBytes, found: `${endWords(end)} instead of closing it` });
   }
-  const receipt = await closeReceipt(view, () => connection.transportEnd(), {
+  const receipt = await closeReceipt(view, connection, {
     clock: world.clock,
     patience: options.idleTimeout,
     signal: either,

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   closeReceipt,
+  type ConnectionEnd,
   DeliveryView,
   judgeClose,
   type KernelView,
@@ -10,6 +11,7 @@ import { denoWorld } from "../../src/deno_world.ts";
 import type { World } from "../../src/world.ts";
 import { diceCertificate, serverPair } from "../builders/certificates.ts";
 import { startAttestation } from "../lab/attestation.ts";
+import { fastClock } from "../lab/outcome_world.ts";
 import { codeOf, smallImage } from "./agent_case.ts";
 import { type AgentRun, quietLog, startOtaAgent } from "./agent_run.ts";
 import { RawDevice } from "./raw_device.ts";
@@ -118,7 +120,7 @@ Deno.test("judgeClose: every view of the kernel has its verdict", () => {
   const early = { goneInARow: 1, waited: 0, patience: 5_000 };
   const late = { goneInARow: 3, waited: 5_000, patience: 5_000 };
   assertEquals(judgeClose("unknown", early), "unknown");
-  assertEquals([judgeClose("gone", early), judgeClose("gone", late)], ["wait", "unknown"]);
+  assertEquals([judgeClose("gone", early), judgeClose("gone", late)], ["wait", "gone"]);
   assertEquals(judgeClose(socket("time-wait"), early), "acknowledged");
   const fin = socket("fin-wait-2");
   assertEquals([judgeClose(fin, early), judgeClose(fin, late)], ["wait", "acknowledged"]);
@@ -152,9 +154,9 @@ function tableOf(states: readonly (string | undefined)[]): World["files"] {
   return { ...denoWorld(quietLog).files, open: open as unknown as World["files"]["open"] };
 }
 
-Deno.test("closeReceipt: how the transport ended is asked when the row is gone, as a reset may come late", async () => {
+Deno.test("closeReceipt: a connection that is gone was acknowledged unless it broke, which is asked when it is gone", async () => {
   const [established, lastAck] = ["01", "09"];
-  for (const [ending, expected] of [["reset", "lost"], ["closed", "closed"]] as const) {
+  for (const [broken, expected] of [[true, "lost"], [false, "acknowledged"], [undefined, "lost"]] as const) {
     const files = tableOf([established, lastAck, lastAck, lastAck, undefined]);
     const view = new DeliveryView(files, { localPort: 4433, address: "127.0.0.1", port: 0xc001 });
     await view.calibrate();
@@ -165,10 +167,17 @@ Deno.test("closeReceipt: how the transport ended is asked when the row is gone, 
       looked.push(seen);
       return seen;
     };
-    const receipt = await closeReceipt(view, () => {
-      assertEquals(looked.slice(-3), ["gone", "gone", "gone"]);
-      return Promise.resolve(ending);
-    }, { clock: denoWorld(quietLog).clock, patience: 5_000, signal: new AbortController().signal });
-    assertEquals(receipt, expected);
+    const connection: ConnectionEnd = {
+      transportEnd: Promise.resolve("closed"),
+      isBroken: () => {
+        assertEquals(looked.slice(-3), ["gone", "gone", "gone"]);
+        return broken === undefined ? new Promise(() => undefined) : Promise.resolve(broken);
+      },
+    };
+    const signal = new AbortController().signal;
+    assertEquals(
+      await closeReceipt(view, connection, { clock: fastClock(100), patience: 5_000, signal }),
+      expected,
+    );
   }
 });

@@ -19,7 +19,8 @@ function connectionFrom(hostname: string): PeerConnection {
     closeWrite: nothing,
     close: () => undefined,
     closed: Promise.resolve(),
-    transportEnd: () => Promise.resolve("closed"),
+    transportEnd: Promise.resolve("closed"),
+    isBroken: nothing,
     sentBytes: 0,
   };
   return new PeerConnection(connection);
