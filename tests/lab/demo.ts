@@ -34,7 +34,11 @@ const FAILURES: Readonly<Record<string, Story>> = {
     lab: { behaviour: { transfer: { fraction: 0.5, then: "reset" } } },
   },
   "rejected": { ending: "image-rejected", lab: { behaviour: { rejectsImage: true } } },
-  "rollback": { ending: "old-version", lab: { behaviour: deviceBehaviours["rollback"] ?? {} } },
+  // Slow enough that its restart is seen, however busy the machine is.
+  "rollback": {
+    ending: "old-version",
+    lab: { timings: 1 / 8, behaviour: deviceBehaviours["rollback"] ?? {} },
+  },
   "never-returns": { ending: "device-lost", lab: { behaviour: { afterRestart: "gone" } } },
   "downgrade": { ending: "downgrade-refused", lab: { from: "2.0.0" } },
 };

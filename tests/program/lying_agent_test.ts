@@ -21,8 +21,9 @@ interface Liar {
 
 const liars: readonly Liar[] = [
   {
+    // It never asked: that it says so of a device the server did not refuse is no refusal of the server's.
     behaviour: "not verified",
-    outcome: "attestation-refused",
+    outcome: "attestation-unavailable",
     cause: /the agent said 'Not verified device'/,
   },
   { behaviour: "dies by a signal", outcome: "agent-failed", cause: /ended by SIGSEGV/ },
@@ -80,8 +81,15 @@ const pretenders: readonly Pretender[] = [
     name: "prints 'Not verified device' and exits 0",
     says: ["Not verified device"],
     end: "Deno.exit(0)",
-    outcome: "attestation-refused",
+    outcome: "attestation-unavailable",
     cause: /'Not verified device'/,
+  },
+  {
+    name: "prints that the server refused, 'Not verified device', and exits 0",
+    says: ['{"status": "Certificate Invalid"}', "Not verified device"],
+    end: "Deno.exit(0)",
+    outcome: "attestation-refused",
+    cause: /the agent said '\{"status": "Certificate Invalid"\}'/,
   },
   {
     name: "prints nothing and exits 0",
