@@ -3,7 +3,7 @@ import type { ConfirmationVerdict } from "./device/confirmation.ts";
 import { type Confirmation, watchReturn } from "./device/confirmation_watch.ts";
 import { formatDeviceAddress } from "./device/device_address.ts";
 import { DeviceClient, type InfoReading } from "./device/device_client.ts";
-import type { UptimeWitness } from "./device/uptime_witness.ts";
+import { UptimeWitness } from "./device/uptime_witness.ts";
 import { isSameDevice } from "./image/device_name.ts";
 import type { Job } from "./job/job.ts";
 import { JobFailure, type Outcome } from "./job/job_outcome.ts";
@@ -14,8 +14,6 @@ import type { HttpClient } from "./world.ts";
 export interface ConfirmInput {
   /** Reaches the device. */
   readonly http: HttpClient;
-  /** Holds a connection to the device since before it can have restarted. */
-  readonly witness: UptimeWitness;
   /** The look before anything was sent. */
   readonly before: InfoReading;
   /** What the agent proved. */
@@ -68,6 +66,7 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
   const patience = Math.max(250, config.timeouts.confirm / 40, 2 * usual);
   const timeout = Math.min(config.timeouts.device, patience);
   const device = new DeviceClient(host, { http: input.http, clock, timeout });
+  using witness = new UptimeWitness(host, { connect: world.connect, clock, timeout });
   log.info(`Watching ${formatDeviceAddress(host)} restart`);
   return await watchReturn(
     {
@@ -83,10 +82,15 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
       timeout: config.timeouts.confirm,
       restartDelay: config.timeouts.restartDelay,
       look: (signal) => device.readInfo(signal),
-      wasUp: async (signal) => {
-        if (isElsewhere || !await input.witness.wasUp(signal)) return false;
-        log.info("The device was up while it was silent: it answers on a connection from before");
-        return true;
+      witness: {
+        hold: (signal) => witness.hold(signal),
+        wasUp: async (signal) => {
+          const wasUp = await witness.wasUp(signal);
+          if (wasUp) {
+            log.info("The device was up while it was silent: it answers on a connection from before");
+          }
+          return wasUp;
+        },
       },
       onChange: (reading) =>
         reading.kind === "info"

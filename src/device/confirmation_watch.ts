@@ -1,6 +1,7 @@
 import type { Clock } from "../world.ts";
 import { type ConfirmationFacts, type ConfirmationVerdict, judgeConfirmation } from "./confirmation.ts";
 import type { InfoReading, SilenceSign } from "./device_client.ts";
+import type { UptimeWitness } from "./uptime_witness.ts";
 
 /** What the watch needs. */
 export interface WatchOptions {
@@ -14,8 +15,8 @@ export interface WatchOptions {
   readonly restartDelay: number;
   /** Looks at the device once. */
   readonly look: (signal: AbortSignal) => Promise<InfoReading>;
-  /** Whether the device has certainly been up all the time, although it was silent. */
-  readonly wasUp: (signal: AbortSignal) => Promise<boolean>;
+  /** Asked after each silence. */
+  readonly witness: Pick<UptimeWitness, "hold" | "wasUp">;
   /** Told of every change in what is seen. */
   readonly onChange: (reading: InfoReading) => void;
 }
@@ -60,9 +61,11 @@ export async function watchReturn(
     const now = await options.look(signal);
     silences = now.kind === "silent" && mayRestart ? OUTAGE[now.sign](silences) : 0;
     restarted ||= silences >= 2;
-    if (restarted && !isProven && now.kind !== "silent") {
-      isProven = !await options.wasUp(signal);
+    if (now.kind !== "silent" && !isProven) {
+      // Asked before another connection may be opened: only one from before the silence can tell.
+      isProven = restarted && !await options.witness.wasUp(signal);
       restarted = isProven;
+      await options.witness.hold(signal);
     }
     if (describe(now) !== seen) {
       seen = describe(now);
@@ -71,7 +74,7 @@ export async function watchReturn(
     }
     const verdict = judgeConfirmation({ ...facts, restarted, now });
     // What runs another version now has restarted, seen or not, and may do so again.
-    restarted ||= verdict === "confirmed-new";
+    if (verdict === "confirmed-new") restarted = isProven = true;
     const elapsed = clock.now() - begun;
     const patience = PATIENCE[verdict];
     const over = elapsed >= timeout;

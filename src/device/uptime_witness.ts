@@ -16,9 +16,19 @@ export interface UptimeWitnessOptions {
 /** Enough of an answer to know that HTTP is spoken. */
 const ANSWER_START = "HTTP/";
 
+/** A connection on which nothing has been said. */
+interface Held {
+  readonly connection: TcpConnection;
+  /** The first words of the device; empty when the connection ends or breaks before. */
+  readonly heard: Promise<string>;
+  /** Whether `heard` has resolved: what comes before the question answers nothing. */
+  isOver: boolean;
+}
+
 /**
- * Bears witness that a device was up all the time: a connection is held open to it that no restart survives, since a
- * machine that has restarted knows nothing of it. Silence alone is no restart: radio weather is silent, too.
+ * Bears witness that a device was up while it seemed to be gone: a connection is held open to it that no restart
+ * survives, since a machine that has restarted knows nothing of it. Silence alone is no restart: radio weather is
+ * silent, too.
  *
  * Only an answer proves something. Where the connection could not be opened, or was closed since, nothing is known: some
  * devices close what is idle.
@@ -26,7 +36,7 @@ const ANSWER_START = "HTTP/";
 export class UptimeWitness implements Disposable {
   readonly #address: DeviceAddress;
   readonly #options: UptimeWitnessOptions;
-  #connection: TcpConnection | undefined;
+  #held: Held | undefined;
 
   /** Holds nothing yet. */
   constructor(address: DeviceAddress, options: UptimeWitnessOptions) {
@@ -34,47 +44,51 @@ export class UptimeWitness implements Disposable {
     this.#options = options;
   }
 
-  /** Opens the connection. Where that fails there is no witness; rejects only with the signal's reason. */
-  async begin(signal: AbortSignal): Promise<void> {
-    const { hostname, port } = this.#address;
+  /**
+   * Opens the connection unless one is held: to be called while the device answers. Where it cannot be opened there is
+   * no witness; rejects only with the signal's reason.
+   */
+  async hold(signal: AbortSignal): Promise<void> {
+    if (this.#held?.isOver === false) return;
     this[Symbol.dispose]();
-    this.#connection = await this.#inTime(signal, (signal) => this.#options.connect(hostname, port, signal));
+    const { hostname, port } = this.#address;
+    const connection = await this.#inTime(
+      signal,
+      (signal) => this.#options.connect(hostname, port, signal),
+    );
+    if (connection === undefined) return;
+    const held: Held = { connection, heard: firstWords(connection), isOver: false };
+    held.heard.then(() => held.isOver = true);
+    this.#held = held;
   }
 
   /**
-   * Whether the device has certainly been up since the connection was opened, because it answers on it; then another
-   * one is opened. Rejects only with the signal's reason.
+   * Whether the device has certainly been up since the connection was opened, because it answers on it, which uses it
+   * up. Rejects only with the signal's reason.
    */
   async wasUp(signal: AbortSignal): Promise<boolean> {
-    const connection = this.#connection;
-    if (connection === undefined) return false;
-    const answer = await this.#inTime(signal, (signal) => untilAborted(this.#ask(connection), signal));
-    this[Symbol.dispose]();
-    if (answer !== ANSWER_START) return false;
-    await this.begin(signal);
-    return true;
+    const held = this.#held;
+    if (held === undefined || held.isOver) return false;
+    try {
+      const answer = await this.#inTime(signal, (signal) => untilAborted(this.#ask(held), signal));
+      return answer === ANSWER_START;
+    } finally {
+      this[Symbol.dispose]();
+    }
   }
 
   /** Closes the connection. */
   [Symbol.dispose](): void {
-    this.#connection?.close();
-    this.#connection = undefined;
+    this.#held?.connection.close();
+    this.#held = undefined;
   }
 
-  async #ask(connection: TcpConnection): Promise<string> {
+  async #ask({ connection, heard }: Held): Promise<string> {
     const request = new TextEncoder().encode(
       `GET /info HTTP/1.1\r\nHost: ${formatDeviceAddress(this.#address)}\r\nConnection: close\r\n\r\n`,
     );
     for (let sent = 0; sent < request.length;) sent += await connection.write(request.subarray(sent));
-    // Trust boundary: whatever answers there, no more than the first bytes are looked at.
-    const start = new Uint8Array(ANSWER_START.length);
-    let length = 0;
-    while (length < start.length) {
-      const read = await connection.read(start.subarray(length));
-      if (read === null) break;
-      length += read;
-    }
-    return new TextDecoder().decode(start.subarray(0, length));
+    return await heard;
   }
 
   /** `undefined` when it fails, whatever the reason. */
@@ -89,5 +103,22 @@ export class UptimeWitness implements Disposable {
       signal.throwIfAborted();
       return undefined;
     }
+  }
+}
+
+/** Trust boundary: whatever answers there, no more than the first bytes are looked at. Never rejects. */
+async function firstWords(connection: TcpConnection): Promise<string> {
+  const start = new Uint8Array(ANSWER_START.length);
+  try {
+    let length = 0;
+    while (length < start.length) {
+      const read = await connection.read(start.subarray(length));
+      if (read === null) break;
+      length += read;
+    }
+    return new TextDecoder().decode(start.subarray(0, length));
+  } catch {
+    // Closed by us, or broken: nothing was said.
+    return "";
   }
 }

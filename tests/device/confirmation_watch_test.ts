@@ -47,6 +47,8 @@ interface Watched extends Confirmation {
   readonly changes: readonly InfoReading[];
   /** How often the witness was asked. */
   readonly asked: number;
+  /** When it began to hold a connection, in milliseconds. */
+  readonly held: readonly number[];
 }
 
 /** Plays a device; every look takes 10 ms. */
@@ -56,6 +58,8 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
   const changes: InfoReading[] = [];
   let looks = 0;
   let asked = 0;
+  let isHeld = false;
+  const held: number[] = [];
   const confirmation = await watchReturn({
     before: scene.before ?? OLD,
     imageVersion: scene.imageVersion ?? "1.1.0",
@@ -67,9 +71,14 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
     signal,
     timeout: TIMEOUT,
     restartDelay: 3000,
-    wasUp: () => {
-      asked++;
-      return Promise.resolve(clock.now() - begun < (scene.upUntil ?? 0));
+    witness: {
+      hold: () => Promise.resolve(void (isHeld ||= held.push(clock.now() - begun) > 0)),
+      wasUp: () => {
+        asked++;
+        const wasUp = isHeld && clock.now() - begun < (scene.upUntil ?? 0);
+        isHeld = false;
+        return Promise.resolve(wasUp);
+      },
     },
     onChange: (reading) => changes.push(reading),
     look: async (signal) => {
@@ -79,7 +88,7 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
       return scene.script.findLast(([from]) => from <= elapsed)?.[1] ?? OLD;
     },
   });
-  return { ...confirmation, after: clock.now() - begun, looks, changes, asked };
+  return { ...confirmation, after: clock.now() - begun, looks, changes, asked, held };
 }
 
 Deno.test("watchReturn: a device that is busy with the image right after the transfer has not restarted", async () => {
@@ -126,6 +135,10 @@ Deno.test("watchReturn: a device that was up while it was silent has not restart
   const away: Scene["script"] = [[0, NEW], [4000, REFUSED], [6000, NEW]];
   const stayed = await watch({ before: NEW, script: away, upUntil: Infinity });
   assertEquals([stayed.verdict, stayed.restarted, stayed.asked], ["rejected", false, 1]);
+  assert(
+    stayed.held.length === 2 && stayed.held[0] === 10 && (stayed.held[1] ?? 0) >= 6000,
+    `${stayed.held}`,
+  );
   const later = await watch({
     before: NEW,
     script: [...away, [12_000, LOST], [15_000, NEW]],

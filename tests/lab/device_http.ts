@@ -88,6 +88,11 @@ export class DeviceHttp {
     this.#track(this.#accepting);
   }
 
+  /** How many are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** Where it listens. */
   get port(): number {
     return this.#listener.addr.port;
