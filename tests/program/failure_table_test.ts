@@ -131,7 +131,8 @@ testFailures("device", [
   },
   {
     name: "a device that returns with the old version",
-    lab: { behaviour: deviceBehaviours["rollback"] ?? {} },
+    // Slow enough that its restart is seen, however busy the machine is.
+    lab: { timings: 1 / 8, behaviour: deviceBehaviours["rollback"] ?? {} },
     outcome: "old-version",
     cause: /restarted and runs 1\.0\.0 again, wanted 1\.1\.0/,
     device: "old",
