@@ -1,5 +1,6 @@
 import { DirectHttp } from "./direct_http.ts";
 import { listenTls } from "./deno_tls.ts";
+import { untilAborted } from "./until_aborted.ts";
 import type {
   Child,
   ChildCommand,
@@ -80,12 +81,11 @@ async function localAddressTowards(host: string, port: number, signal: AbortSign
   }
 }
 
+/** Asks the system, as connections do: for Deno.resolveDns the program would need to be allowed its name servers. */
 async function resolveHost(host: string, signal: AbortSignal): Promise<readonly string[]> {
-  const answers = await Promise.allSettled([
-    Deno.resolveDns(host, "A", { signal }),
-    Deno.resolveDns(host, "AAAA", { signal }),
-  ]);
-  return answers.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
+  const { lookup } = await import("node:dns/promises");
+  const answers = await untilAborted(lookup(host, { all: true }), signal);
+  return answers.map(({ address }) => address);
 }
 
 function spawn(command: ChildCommand): Child {

@@ -19,7 +19,10 @@ export interface World {
   openHttp(options: HttpOptions): HttpClient;
   /** The local IPv4 address from which `host:port` is reached. Rejects when there is no route. */
   localAddressTowards(host: string, port: number, signal: AbortSignal): Promise<string>;
-  /** The addresses of a name, A and AAAA: none when it has none; when aborted, those that were answered. */
+  /**
+   * The addresses of a name, IPv4 and IPv6, at least one, from the resolver that connections use. Rejects with the
+   * system's error when it has none or they cannot be had now, or with the signal's reason.
+   */
   resolveHost(host: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Opens a TCP connection, never through a proxy. Rejects with the system's error, or the signal's reason. */
   connect(host: string, port: number, signal: AbortSignal): Promise<TcpConnection>;

@@ -8,8 +8,8 @@ import type { Exchange } from "./exchange.ts";
 import { RegistryError, shownUrl } from "./registry_error.ts";
 import { ATTEMPT_LIMIT, retryDecision } from "./retry_timing.ts";
 import { LEAST_PROGRESS, StallWatch } from "./stall_watch.ts";
+import { unreachable } from "./unreachable.ts";
 import type { Expected } from "./verified_source.ts";
-import { unreachable } from "./wire.ts";
 
 /** One place to get a blob from. */
 export interface BlobPlace {

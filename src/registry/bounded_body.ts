@@ -1,6 +1,6 @@
 import { ERROR_BODY_LIMIT, type FailedAnswer } from "./failed_answer.ts";
 import { RegistryError, shownUrl } from "./registry_error.ts";
-import { unreachable } from "./wire.ts";
+import { unreachable } from "./unreachable.ts";
 
 /** What bounds {@linkcode readBody}. */
 export interface BodyBounds {

@@ -1,11 +1,8 @@
-import { within } from "../deadline.ts";
 import type { World } from "../world.ts";
 import { inwardAddress, isAddress } from "./host_class.ts";
 import { usesProxy } from "./proxy_choice.ts";
 import { RegistryError } from "./registry_error.ts";
-
-/** As long as resolvers wait for one answer. */
-const RESOLVE_TIMEOUT = 5000;
+import { unreachable } from "./unreachable.ts";
 
 /** What {@linkcode checkName} needs. */
 export interface NameCheck {
@@ -18,10 +15,10 @@ export interface NameCheck {
 }
 
 /**
- * Judges the name in a URL that `from` has named by the addresses it has now, as if they stood there themselves. One
- * that has none passes: the request will tell.
+ * Judges the name in a URL that `from` has named by the addresses it has now, as if they stood there themselves.
  *
- * Rejects with `policy`.
+ * Rejects with `policy`; with `unreachable` when it cannot be judged: its name server need only stay silent now and
+ * answer the request's own question.
  */
 export async function checkName(from: URL, to: URL, check: NameCheck): Promise<void> {
   if (to.hostname === from.hostname) return;
@@ -38,8 +35,10 @@ export async function checkName(from: URL, to: URL, check: NameCheck): Promise<v
 
 async function addressesOf(url: URL, { environment, world, signal }: NameCheck): Promise<readonly string[]> {
   if (isAddress(url.hostname) || usesProxy(url, environment)) return [];
-  const deadline = { clock: world.clock, milliseconds: RESOLVE_TIMEOUT, signal, what: url.hostname };
-  const addresses = await within(deadline, (bounded) => world.resolveHost(url.hostname, bounded));
-  signal.throwIfAborted();
-  return addresses;
+  try {
+    return await world.resolveHost(url.hostname, signal);
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw unreachable(url, cause);
+  }
 }

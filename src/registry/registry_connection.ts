@@ -13,7 +13,8 @@ import type { ImageReference } from "./reference.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
 import { RegistryError } from "./registry_error.ts";
 import { retryDecision } from "./retry_timing.ts";
-import { unreachable, Wire } from "./wire.ts";
+import { unreachable } from "./unreachable.ts";
+import { Wire } from "./wire.ts";
 
 /** Where the blobs and documents of an image are asked for, given a place. */
 export type UrlOf = (source: Source) => URL;

@@ -1,12 +1,11 @@
-import { networkFault } from "../network_fault.ts";
 import type { HttpClient, HttpInit, World } from "../world.ts";
 import { apiHost } from "./endpoints.ts";
 import { hostClass } from "./host_class.ts";
 import { checkName } from "./name_check.ts";
 import { namesProxy } from "./proxy_choice.ts";
-import { RegistryError, shownUrl } from "./registry_error.ts";
-import { isPassingFault } from "./retry_timing.ts";
+import { RegistryError } from "./registry_error.ts";
 import { SentSecrets } from "./sent_secrets.ts";
+import { unreachable } from "./unreachable.ts";
 
 /** How TLS is spoken with registries. */
 export interface WireSettings {
@@ -134,23 +133,4 @@ export class Wire implements Disposable {
 
 function originOf(registry: string): string | undefined {
   return URL.parse(`https://${apiHost(registry)}/`)?.origin;
-}
-
-/** The failure that a broken connection means. */
-export function unreachable(url: URL, cause: unknown, found?: string): RegistryError {
-  const fault = networkFault(cause);
-  const words: Record<typeof fault, string> = {
-    refused: "nothing listens there",
-    unresolved: "its name cannot be resolved",
-    unreachable: "there is no way to it",
-    tls: "TLS failed, name its authority with --ca-file, or a registry without TLS with --plain-http",
-    "blocked-port": "the runtime refuses requests to this port",
-    permission: "this program may not speak to that host",
-    reset: "the connection broke",
-    unknown: "the connection failed",
-  };
-  return new RegistryError("unreachable", `Cannot get '${shownUrl(url)}': ${found ?? words[fault]}`, {
-    cause,
-    retryable: isPassingFault(cause),
-  });
 }

@@ -47,7 +47,9 @@ export function namedWorld(
     };
   };
   const resolveHost = (host: string): Promise<readonly string[]> =>
-    Promise.resolve(addresses[host] ?? (names[host] === undefined ? [] : [PUBLIC_ADDRESS]));
+    addresses[host] === undefined && names[host] === undefined
+      ? Promise.reject(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: "ENOTFOUND" }))
+      : Promise.resolve(addresses[host] ?? [PUBLIC_ADDRESS]);
   return {
     ...testWorld({ openHttp, resolveHost }),
     knocks,
