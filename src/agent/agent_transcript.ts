@@ -61,8 +61,6 @@ export interface AgentSign {
   readonly detail: string;
   /** Of the image: what the device has acknowledged where that is told, else what was handed over for it. */
   readonly percent?: number;
-  /** Where it listens, when it says so. */
-  readonly port?: number;
 }
 
 /** One line of an agent's output. */

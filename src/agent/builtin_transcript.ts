@@ -103,7 +103,7 @@ function parseEventLine(text: string): EventLine | undefined {
 function signOf(event: EventLine): AgentSign | undefined {
   switch (event.event) {
     case "listening":
-      return { kind: "listening", detail: `listening on port ${event.port}`, port: event.port };
+      return { kind: "listening", detail: `listening on port ${event.port}` };
     case "warning":
       return { kind: "warning", detail: event.message };
     case "stranger": {

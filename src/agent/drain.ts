@@ -46,14 +46,16 @@ const DRAIN_INTERVAL = 20;
  */
 export async function drain(world: Pick<World, "clock" | "files">, options: DrainOptions): Promise<Drain> {
   const { clock } = world;
+  const seen = new Set<string>();
   let least = Infinity;
   let movedAt = clock.now();
   for (;;) {
     const sockets = await ownSockets(world, options);
     if (sockets === undefined) return { kind: "untold" };
+    for (const socket of sockets) seen.add(peerOf(socket));
     const bytes = sockets.filter(({ state }) => DELIVERING.has(state))
       .reduce((sum, socket) => sum + socket.unacknowledgedBytes, 0);
-    if (bytes === 0) return { kind: "drained", inOrder: isInOrder(sockets, options) };
+    if (bytes === 0) return { kind: "drained", inOrder: isInOrder(sockets, seen, options) };
     if (bytes < least) [least, movedAt] = [bytes, clock.now()];
     if (clock.now() - movedAt > options.idleTimeout) return { kind: "stuck", bytes };
     await clock.sleep(DRAIN_INTERVAL, options.signal);
@@ -78,11 +80,17 @@ async function ownSockets(
   return devices.length > 0 ? devices : sockets;
 }
 
-/** Only where no other connection can be meant: a stranger that closed in order proves nothing of the device. */
-function isInOrder(sockets: readonly TcpSocket[], { deviceAddress }: DrainOptions): boolean {
-  const [socket, ...others] = sockets;
-  return socket !== undefined && others.length === 0 && CLOSED_IN_ORDER.has(socket.state) &&
-    (deviceAddress === undefined || socket.remoteAddress === deviceAddress);
+/**
+ * Only where no other connection can be meant, of all that were `seen`: a stranger that closed in order proves nothing
+ * of the device, and neither does an earlier attempt of its own.
+ */
+function isInOrder(
+  [socket]: readonly TcpSocket[],
+  seen: ReadonlySet<string>,
+  { deviceAddress }: DrainOptions,
+): boolean {
+  return socket !== undefined && seen.size === 1 && CLOSED_IN_ORDER.has(socket.state) &&
+    socket.remoteAddress === deviceAddress;
 }
 
 function peerOf({ remoteAddress, remotePort }: TcpSocket): string {

@@ -6,6 +6,8 @@ export interface Candidate {
   readonly sha256: string;
   /** What of it was as expected. */
   readonly by: Extract<IdentityVerdict, { kind: "device" }>["by"];
+  /** Whether it is not where the device is, so that it may be anyone. */
+  readonly isDoubtful: boolean;
 }
 
 /** The reason with which an older session of a device is ended when it dials again. */
@@ -46,10 +48,19 @@ export class DeviceSessions {
     return this.#served !== undefined && this.size > 0;
   }
 
-  /** Whether another device is served before whom the candidate does not go. */
-  isExcluded({ sha256, by }: Candidate): boolean {
+  /**
+   * Whether another peer goes before the candidate: the one that is served, unless it was recognised by less; and of
+   * those who may be anyone the first, as each of them costs the attestation server seconds.
+   */
+  isExcluded(candidate: Candidate): boolean {
+    const { sha256, by, isDoubtful } = candidate;
     const served = this.#served;
-    return served !== undefined && served.sha256 !== sha256 && (by === "nothing" || served.by !== "nothing");
+    if (served !== undefined && served.sha256 !== sha256 && (by === "nothing" || served.by !== "nothing")) {
+      return true;
+    }
+    const others = [...this.#open.values()].map((session) => session.candidate)
+      .filter((other) => other !== candidate && other.sha256 !== sha256);
+    return isDoubtful && others.some((other) => other.isDoubtful);
   }
 
   /** Opens a session; an older one with the same certificate is dead. */

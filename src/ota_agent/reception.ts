@@ -35,9 +35,7 @@ const ACCEPT_PAUSE = 100;
 interface Accepted {
   readonly certificate: DiceCertificate;
   readonly session: DeviceSession;
-  readonly by: Candidate["by"];
-  /** Whether it is not where the device is, so that it may be anyone. */
-  readonly isDoubtful: boolean;
+  readonly candidate: Candidate;
 }
 
 /**
@@ -59,7 +57,7 @@ export class Reception {
   readonly #desk: AttestationDesk;
   readonly #tasks = new Set<Promise<void>>();
   readonly #sessions = new DeviceSessions();
-  /** Those at the device's address of whom it is not known yet who they are. */
+  /** Those at the device's address of whom it is not known yet who they are: a handshake takes a device seconds. */
   readonly #atDoor = new Set<Promise<unknown>>();
   #lastFailure: OtaAgentError | undefined;
   #isDialInOver = false;
@@ -165,19 +163,20 @@ export class Reception {
     this.#mention({ event: "certificate", peer, sha256, bytes: certificate.der.length });
     const identity = judgeIdentity({ certificateSha256: sha256, address }, this.#settings.expectedDevice);
     if (identity.kind === "other") return this.#turnAway(connection, "other-device", identity.reason);
-    const candidate = { sha256, by: identity.by };
+    const isDoubtful = identity.warning !== undefined;
+    const candidate: Candidate = { sha256, by: identity.by, isDoubtful };
     if (this.#sessions.isExcluded(candidate)) return this.#turnAwayForAnother(connection);
     place.keep();
-    if (identity.warning !== undefined) this.#onEvent({ event: "warning", message: identity.warning });
-    this.#onEvent({ event: "dialled", peer, identifiedBy: identity.by });
-    const session = this.#sessions.open(candidate);
-    return { certificate, session, isDoubtful: identity.warning !== undefined, by: identity.by };
+    if (identity.warning !== undefined) this.#mention({ event: "warning", message: identity.warning });
+    this.#tell(candidate, { event: "dialled", peer, identifiedBy: identity.by });
+    return { certificate, candidate, session: this.#sessions.open(candidate) };
   }
 
   async #serve(connection: PeerConnection, accepted: Accepted): Promise<void> {
     using session = accepted.session;
+    const { candidate, certificate } = accepted;
     try {
-      const delivery = await serveDevice(connection, accepted.certificate, {
+      const delivery = await serveDevice(connection, certificate, {
         world: this.#world,
         desk: this.#desk,
         firmwarePath: this.#settings.firmwarePath,
@@ -185,7 +184,7 @@ export class Reception {
         transferIdleTimeout: this.#settings.transferIdleTimeout,
         signal: AbortSignal.any([this.#over.signal, session.signal]),
         claim: session.claim,
-        onEvent: this.#onEvent,
+        onEvent: (event) => this.#tell(candidate, event),
       });
       this.#finish({ kind: "delivered", ...delivery });
     } catch (error) {
@@ -194,11 +193,11 @@ export class Reception {
       const failure = error === SUPERSEDED ? brokenBySecondDial(connection) : error;
       if (!(failure instanceof OtaAgentError)) throw failure;
       const { code, message } = failure;
-      if (code === "firmware-unreadable" || (code === "attestation-refused" && accepted.by !== "nothing")) {
+      if (code === "firmware-unreadable" || (code === "attestation-refused" && candidate.by !== "nothing")) {
         return this.#fail(failure);
       }
-      this.#onEvent({ event: "retry", peer: connection.peer, code, message });
-      if (accepted.isDoubtful) this.#evidence.noteServedInVain(failure);
+      this.#tell(candidate, { event: "retry", peer: connection.peer, code, message });
+      if (candidate.isDoubtful) this.#evidence.noteServedInVain(failure);
       else this.#lastFailure = failure;
     }
   }
@@ -207,6 +206,7 @@ export class Reception {
   async #endDialIn(): Promise<void> {
     const { dialInTimeout } = this.#settings;
     await this.#world.clock.sleep(dialInTimeout, this.#over.signal);
+    await Promise.allSettled(this.#atDoor);
     this.#isDialInOver = true;
     if (this.#sessions.size === 0 && this.#lastFailure === undefined) {
       this.#fail(this.#evidence.failure(dialInTimeout));
@@ -224,7 +224,6 @@ export class Reception {
     const { dialInTimeout, redialTimeout } = this.#settings;
     const failure = this.#lastFailure;
     await this.#world.clock.sleep(redialTimeout, this.#over.signal);
-    // Whoever is at its handshake now, at the device's address, may be the device: that takes it seconds.
     await Promise.allSettled(this.#atDoor);
     if (failure === this.#lastFailure && this.#sessions.size === 0) {
       this.#fail(failure ?? this.#evidence.failure(dialInTimeout));
@@ -246,13 +245,19 @@ export class Reception {
   }
 
   #turnAwayForAnother(connection: PeerConnection): undefined {
-    return this.#turnAway(connection, "other-device", "another device is being served");
+    return this.#turnAway(connection, "other-device", "another peer is being served");
   }
 
   #turnAway(connection: PeerConnection, stranger: StrangerKind, reason: string): undefined {
     const { peer, address } = connection;
     this.#evidence.note(stranger, { address, peer, reason });
     this.#mention({ event: "stranger", peer, reason, suppressed: 0 });
+  }
+
+  /** Tells of a session. */
+  #tell({ isDoubtful }: Candidate, event: AgentEvent): void {
+    if (isDoubtful) this.#mention(event);
+    else this.#onEvent(event);
   }
 
   /** Tells of somebody who may be anyone, but not of too many. */

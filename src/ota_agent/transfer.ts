@@ -50,7 +50,7 @@ export async function transferFirmware(
   const view = new DeliveryView(world.files, { localPort: options.localPort, address, port });
   await view.calibrate();
   const start = world.clock.now();
-  onEvent({ event: "sending", peer, totalBytes, handedOverBytes: 0, acknowledgedBytes: 0 });
+  onEvent({ event: "sending", peer, totalBytes, handedOverBytes: 0 });
   await using watch = new TransferWatch(view, {
     clock: world.clock,
     idleTimeout: options.idleTimeout,

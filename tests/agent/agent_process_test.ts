@@ -50,7 +50,8 @@ async function untilFree(port: number): Promise<void> {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();
     } catch (error) {
       if (error instanceof Deno.errors.ConnectionRefused) return;
-      throw error;
+      // It is just being closed.
+      if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -51,8 +51,9 @@ for (const permissions of PERMISSIONS) {
       onEvent: (sign) => signs.push(sign),
     });
     await agent.ready;
-    const port = signs.find(({ kind }) => kind === "listening")?.port;
-    await using device = await startDevice({ agentPort: port ?? 0, expectedImage: image });
+    const { detail = "" } = signs.find(({ kind }) => kind === "listening") ?? {};
+    const port = Number(/^listening on port (\d+)$/.exec(detail)?.[1]);
+    await using device = await startDevice({ agentPort: port, expectedImage: image });
     const reply = await fetch(`http://${device.endpoint}/update`, { method: "POST", body: "ip: 127.0.0.1" });
     await reply.body?.cancel();
     const verdict = await agent.verdict;

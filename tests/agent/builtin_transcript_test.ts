@@ -58,7 +58,7 @@ Deno.test("BuiltinTranscript: every event but the last has its sign", () => {
   const transcript = new BuiltinTranscript();
   const signs = STEPS.map((event) => transcript.hear({ stream: "stdout", text: JSON.stringify(event) }));
   assertEquals<unknown>(signs.map((sign) => sign?.kind), STEPS.map(({ event }) => event));
-  assertEquals(signs[0]?.port, 4433);
+  assertEquals(signs[0]?.detail, "listening on port 4433");
   assertEquals(signs[7]?.percent, 30);
   const end = transcript.hear({ stream: "stdout", text: JSON.stringify(delivered) });
   assertEquals([end?.kind, end?.percent], ["end", 100]);

@@ -86,6 +86,12 @@ Deno.test("drain: a connection that was reset leaves no row, and no receipt", as
   });
 });
 
+Deno.test("drain: the orderly end of an earlier attempt is no receipt for the one that was reset", async () => {
+  const attempt: Row = { state: "06", peer: `${DEVICE}:50000` };
+  const served: Row = { state: "04", peer: `${DEVICE}:50001`, left: 9 };
+  assertEquals(await drained([[attempt, served], [attempt]]), { kind: "drained", inOrder: false });
+});
+
 Deno.test("drain: what an earlier job left behind is no receipt", async () => {
   const peer = `${DEVICE}:50000`;
   assertEquals(await drained([[{ state: "06", peer }]], [peer]), { kind: "drained", inOrder: false });

@@ -126,3 +126,39 @@ Deno.test("runOtaAgent: a device that is at its handshake when the time to dial 
   assertEquals(await take(again), smallImage.length);
   assertEquals(codeOf(await agent.end), "delivered");
 });
+
+Deno.test("runOtaAgent: of those who may be anyone one is looked at, and the device is served beside it", async () => {
+  await using attestation = startAttestation({ mode: "hang" });
+  await using agent = await startOtaAgent({
+    image: smallImage,
+    attestationUrl: new URL(attestation.url),
+    attestationTimeout: 10_000,
+    attestedAhead: { certificateSha256: (await fingerprints())[0] ?? "", at: Date.now() },
+    ...recognised,
+  });
+  const port = await agent.port;
+  using first = await RawDevice.present(port, "other", ELSEWHERE);
+  await until(agent, "dialled");
+  using second = await RawDevice.present(port, "third", ELSEWHERE);
+  assertEquals(await take(second), 0);
+  assertEquals(attestation.requests.length, 1);
+  using device = await RawDevice.present(port, "device", DEVICE);
+  assertEquals(await take(device), smallImage.length);
+  assertEquals(await take(first), 0);
+  assertEquals(codeOf(await agent.end), "delivered");
+});
+
+Deno.test("runOtaAgent: a device that is at its handshake when the time to dial is over is served", async () => {
+  await using attestation = startAttestation();
+  await using agent = await startOtaAgent({
+    image: smallImage,
+    attestationUrl: new URL(attestation.url),
+    dialInTimeout: 200,
+    ...recognised,
+  });
+  using device = await RawDevice.dial(await agent.port);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  await device.write((await diceCertificate()).der);
+  assertEquals(await take(device), smallImage.length);
+  assertEquals(codeOf(await agent.end), "delivered");
+});
