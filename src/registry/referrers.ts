@@ -29,7 +29,8 @@ export interface ReferrersOptions {
 
 /**
  * The manifests that name `digest` as their subject (distribution-spec, "Listing Referrers"); by the tag schema where
- * the registry does not know that API. An empty list when nobody does.
+ * the registry does not know that API. An empty list when the registry has none; that a mirror has none says nothing,
+ * for it may hold the image alone.
  *
  * Rejects with `limit` for too many pages, with `policy` for a next page on another host.
  */
@@ -38,19 +39,22 @@ export async function findReferrers(
   digest: Digest,
   options: ReferrersOptions,
 ): Promise<Descriptor[]> {
-  const found = await fromApi(reference, digest, options).catch((failure: unknown) => {
-    if (failure instanceof RegistryError && NO_API.includes(failure.status ?? 0)) return undefined;
-    throw failure;
-  }) ?? await fromTag(reference, digest, options);
   const { artifactType } = options;
   // a registry may answer without having filtered
-  return found.filter((one) => artifactType === undefined || one.artifactType === artifactType);
+  const isWanted = (one: Descriptor): boolean =>
+    artifactType === undefined || one.artifactType === artifactType;
+  return await fromApi(reference, digest, { ...options, isWanted }).catch((failure: unknown) => {
+    if (failure instanceof RegistryError && NO_API.includes(failure.status ?? 0)) return undefined;
+    throw failure;
+  }) ?? (await fromTag(reference, digest, options)).filter(isWanted);
 }
 
 async function fromApi(
   reference: ImageReference,
   digest: Digest,
-  { connection, artifactType, signal }: ReferrersOptions,
+  { connection, artifactType, signal, isWanted }: ReferrersOptions & {
+    readonly isWanted: (one: Descriptor) => boolean;
+  },
 ): Promise<Descriptor[]> {
   const found: Descriptor[] = [];
   let length = 0;
@@ -63,12 +67,19 @@ async function fromApi(
       urlOf,
       headers: { accept: INDEX_TYPES[0] ?? "" },
       limit: DOCUMENT_LIMIT,
-      read: ({ bytes, headers, url }) => {
+      read: ({ bytes, headers, url, isMirror }) => {
         const announced = essence(headers.get("content-type"));
         const document = parseDocument(bytes, { announced, name: `referrers of ${digest}` });
         if (document.kind === "index") {
           const after = nextPage(headers.get("link"), url);
-          return { entries: document.entries, size: bytes.length, after };
+          const entries = document.entries.filter(isWanted);
+          if (isMirror && after === undefined && found.length + entries.length === 0) {
+            throw new RegistryError(
+              "not-found",
+              `Cannot list referrers of '${digest}': '${url.host}' has none`,
+            );
+          }
+          return { entries, size: bytes.length, after };
         }
         throw new RegistryError(
           "invalid-document",

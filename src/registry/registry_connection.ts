@@ -27,6 +27,8 @@ export interface SmallAnswer {
   readonly headers: Headers;
   /** What was asked first, before redirects. */
   readonly url: URL;
+  /** True when it comes from a mirror, whose silence about something is not the registry's. */
+  readonly isMirror: boolean;
 }
 
 /** What is wanted of {@linkcode RegistryConnection.get}. */
@@ -124,7 +126,10 @@ export class RegistryConnection implements Disposable {
     }, { clock, signal: question.signal });
   }
 
-  async #getOnce({ url, session }: BlobPlace, question: SmallQuestion<unknown>): Promise<SmallAnswer> {
+  async #getOnce(
+    { url, session, isMirror = false }: BlobPlace,
+    question: SmallQuestion<unknown>,
+  ): Promise<SmallAnswer> {
     const milliseconds = this.idleTimeout;
     const deadline = { clock: this.#world.clock, milliseconds, signal: question.signal, what: url.host };
     try {
@@ -136,7 +141,7 @@ export class RegistryConnection implements Disposable {
           ...(question.headers ? { headers: question.headers } : {}),
         });
         const bytes = await readBody(response, { limit: question.limit, url, signal });
-        return { bytes, headers: response.headers, url };
+        return { bytes, headers: response.headers, url, isMirror };
       });
     } catch (error) {
       if (error instanceof DeadlineError) {

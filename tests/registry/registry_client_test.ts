@@ -332,6 +332,37 @@ Deno.test("RegistryClient.listReferrers: the fallback tag where there is no API"
   assertEquals((await client.listReferrers(reference, { signal: NEVER })).length, 1);
 });
 
+Deno.test("RegistryClient.listReferrers: that a mirror has none does not hide those of the registry", async () => {
+  const artifactType = "application/vnd.example.signature";
+  const signature = buildArtifact({ artifactType, files: [], subject: IMAGE.descriptor });
+  const other = buildArtifact({
+    artifactType: "application/vnd.example.sbom",
+    files: [],
+    subject: IMAGE.descriptor,
+  });
+  for (const referrersApi of [true, false]) {
+    await using registry = await startRegistry({ referrersApi });
+    await using mirror = await startRegistry();
+    for (const place of [registry, mirror]) place.put(IMAGE, "iot/fw", "v1");
+    registry.put(signature, "iot/fw");
+    const mirrors = [{ registry: registry.host, mirror: mirror.host }];
+    const reference = parseReference(`${registry.host}/iot/fw@${SUBJECT}`);
+    using client = openTestRegistry({ mirrors }, testWorld());
+    const list = async (type?: string) =>
+      (await client.listReferrers(reference, { signal: NEVER, ...(type ? { artifactType: type } : {}) }))
+        .map(({ digest }) => digest);
+    assertEquals(await list(), [signature.descriptor.digest]);
+    // none of the wanted kind is none
+    mirror.put(other, "iot/fw");
+    assertEquals(await list(artifactType), [signature.descriptor.digest]);
+    // what it has is its answer, and the registry is spared
+    mirror.put(signature, "iot/fw");
+    const before = registry.requests.length;
+    assertEquals(await list(artifactType), [signature.descriptor.digest]);
+    assertEquals(registry.requests.length, before);
+  }
+});
+
 Deno.test("RegistryClient: a registry that is down is unreachable, and the message says where", async () => {
   const registry = await startRegistry();
   const name = registry.put(IMAGE, "iot/fw", "v1");
