@@ -3,7 +3,10 @@ import { RegistryError } from "./registry_error.ts";
 
 /** The name of an image in a registry. At least one of `tag` and `digest` is there; the digest rules. */
 export interface ImageReference {
-  /** `host[:port]` as credentials are looked up by; `docker.io` for Docker Hub. */
+  /**
+   * `host[:port]` in the one spelling that credentials, mirrors and rules are looked up by, which is the URL parser's;
+   * `docker.io` for Docker Hub.
+   */
   readonly registry: string;
   /** Path of the repository, without the registry. */
   readonly repository: string;
@@ -81,11 +84,10 @@ export function parseReference(text: string): ImageReference {
       }' must be 1 to 128 letters, digits, '_', '.', '-', not starting with '.' or '-'`,
     );
   }
-  if (domain !== undefined) checkDomain(domain, refuse);
+  const isTls = /^https:/i.test(text);
+  if (domain === undefined && isTls && named.includes("/")) refuseWord(named, refuse);
+  const registry = domain === undefined ? "docker.io" : registryOf(domain, refuse);
   checkPath(path, refuse);
-  const registry = domain === undefined || HUB_NAMES.has(domain.toLowerCase())
-    ? "docker.io"
-    : domain.toLowerCase();
   const repository = registry === "docker.io" && !path.includes("/") ? `library/${path}` : path;
   if (registry.length + 1 + repository.length > NAME_LIMIT) {
     refuse(`the name is longer than ${NAME_LIMIT} characters`);
@@ -95,7 +97,7 @@ export function parseReference(text: string): ImageReference {
     repository,
     ...(tag !== undefined ? { tag } : digest === undefined ? { tag: "latest" } : {}),
     ...(digest !== undefined ? { digest } : {}),
-    ...(/^https:/i.test(text) ? { scheme: "https" } : {}),
+    ...(isTls ? { scheme: "https" } : {}),
   };
 }
 
@@ -138,15 +140,39 @@ function splitDomain(named: string): [string | undefined, string] {
   return isDomain ? [first, named.slice(slash + 1)] : [undefined, named];
 }
 
-function checkDomain(domain: string, refuse: Refuse): void {
+/**
+ * The registry as the URL parser spells it: what is looked up by this name is then what is connected to. Port 443 stays
+ * where it is written, as it is not everywhere the one that is meant without it.
+ */
+function registryOf(domain: string, refuse: Refuse): string {
   if (!DOMAIN.test(domain)) refuse(`'${domain}' is not a registry HOST[:PORT]`);
-  const port = /:([0-9]+)$/.exec(domain)?.[1];
-  if (port !== undefined && !domain.endsWith("]") && (Number(port) < 1 || Number(port) > 65535)) {
-    refuse(`the port '${port}' must be 1 to 65535`);
+  const [, host = "", digits] = /^(\[.*\]|[^:]*)(?::([0-9]+))?$/.exec(domain) ?? [];
+  const port = digits === undefined ? undefined : Number(digits);
+  if (port !== undefined && (port < 1 || port > 65535)) refuse(`the port '${digits}' must be 1 to 65535`);
+  if (!URL.canParse(`https://${host}/`)) {
+    refuse(`'${host}' is not ${host.startsWith("[") ? "an IPv6 address" : "a host name or IPv4 address"}`);
   }
-  if (domain.startsWith("[") && !URL.canParse(`http://${domain}/`)) {
-    refuse(`'${domain}' is not an IPv6 address`);
+  const { hostname } = new URL(`https://${host}/`);
+  // "012.1.1.1" is 10.1.1.1 to the URL parser: who wrote it may have meant another
+  if (/^[\d.]+$/.test(hostname) && hostname !== host) {
+    refuse(`'${host}' is the address ${hostname}: write that, if it is meant`);
   }
+  if (HUB_NAMES.has(hostname) && (port === undefined || port === 443)) return "docker.io";
+  if (port !== undefined) return `${hostname}:${port}`;
+  return isWord(hostname) ? refuseWord(domain, refuse) : hostname;
+}
+
+/** Nothing tells such a name from the first component of a path. */
+function isWord(host: string): boolean {
+  return !/[.:[]/.test(host) && host !== "localhost";
+}
+
+function refuseWord(named: string, refuse: Refuse): never {
+  const [word = ""] = named.split("/", 1);
+  return refuse(
+    `the registry '${word}' is a single word and needs its port, as in '${word.toLowerCase()}:443'; ` +
+      "if an image of Docker Hub is meant, write it in lower case and without 'https://'",
+  );
 }
 
 function checkPath(path: string, refuse: Refuse): void {

@@ -7,8 +7,8 @@ const DOCKER_HUB = new Set([
 ]);
 
 /**
- * The repository of a reference in one spelling, so that two can be compared: registry in lower case and without
- * port 443, Docker Hub under one name and with its `library/`, without tag and digest.
+ * The repository of a reference in one spelling, so that two can be compared: registry as the URL parser spells it and
+ * without port 443 or 80, Docker Hub under one name and with its `library/`, without tag and digest.
  *
  * @example
  * repositoryName("alpine:3"); // "docker.io/library/alpine"
@@ -22,7 +22,7 @@ export function repositoryName(reference: string): string {
   const slash = untagged.indexOf("/");
   const first = untagged.slice(0, slash < 0 ? 0 : slash).toLowerCase();
   if (!isRegistry(first)) return dockerHub(slash < 0 ? untagged.split(":", 1)[0] ?? "" : untagged);
-  const registry = registryName(first);
+  const registry = registryName(first) ?? first;
   const path = untagged.slice(slash + 1);
   return registry === "docker.io" ? dockerHub(path) : `${registry}/${path}`;
 }
@@ -61,7 +61,8 @@ function prefixForm(prefix: string): string | undefined {
   const [first = "", ...path] = bare.split("/");
   if (!path.every((component) => PATH_COMPONENT.test(component))) return undefined;
   if (isRegistry(first)) {
-    return REGISTRY.test(first) ? [registryName(first), ...path].join("/") : undefined;
+    const registry = registryName(first);
+    return registry === undefined ? undefined : [registry, ...path].join("/");
   }
   // A single word may be a registry's short name, an organisation or an image: only its writer knows.
   return path.length > 0 && PATH_COMPONENT.test(first) ? `docker.io/${bare}` : undefined;
@@ -71,12 +72,18 @@ function isRegistry(first: string): boolean {
   return first === "localhost" || /[.:]/.test(first);
 }
 
-/** Of one registry's spellings the one it is compared by; 443 is where it is reached without saying so. */
-function registryName(registry: string): string {
-  const named = registry.toLowerCase();
-  const host = named.replace(/:443$/, "");
-  if (DOCKER_HUB.has(host)) return "docker.io";
-  return isRegistry(host) ? host : named; // without its port a single word would be read as a path
+/**
+ * Of one registry's spellings the one it is compared by; `undefined` for what is none. 443 and 80 are where it is reached
+ * without saying so, and no two registries share a host by them.
+ */
+function registryName(registry: string): string | undefined {
+  const url = REGISTRY.test(registry) ? URL.parse(`https://${registry}/`) : null;
+  if (url === null) return undefined;
+  const { hostname } = url;
+  const port = Number(url.port || 443); // the parser leaves 443 out
+  if (port !== 443 && port !== 80) return `${hostname}:${port}`;
+  if (DOCKER_HUB.has(hostname)) return "docker.io";
+  return isRegistry(hostname) ? hostname : `${hostname}:${port}`; // without its port a single word would be a path
 }
 
 function dockerHub(path: string): string {

@@ -19,10 +19,18 @@ Deno.test("parseReference: the four forms, Docker Hub's defaults, hosts of all k
     ["localhost/fw", "localhost/fw:latest"],
     ["registry:5000/fw", "registry:5000/fw:latest"],
     ["HARBOR.Example/fw", "harbor.example/fw:latest"],
-    ["Registry/fw", "registry/fw:latest"],
+    ["Registry:443/fw", "registry:443/fw:latest"],
+    ["LOCALHOST/fw", "localhost/fw:latest"],
     ["127.0.0.1:5000/fw", "127.0.0.1:5000/fw:latest"],
     ["[::1]:5000/fw", "[::1]:5000/fw:latest"],
     ["[2001:db8::1]/fw", "[2001:db8::1]/fw:latest"],
+    // one spelling of a registry, so that none gets around what is said of another
+    ["harbor.example:0443/fw", "harbor.example:443/fw:latest"],
+    ["10.0.0.5:05000/fw", "10.0.0.5:5000/fw:latest"],
+    ["[0:0:0:0:0:0:0:1]:5000/fw", "[::1]:5000/fw:latest"],
+    ["[2001:DB8:0::1]/fw", "[2001:db8::1]/fw:latest"],
+    ["docker.io:443/ubuntu", "docker.io/library/ubuntu:latest"],
+    ["Index.Docker.io:0443/user/app", "docker.io/user/app:latest"],
     // B name:tag
     ["ubuntu:22.04", "docker.io/library/ubuntu:22.04"],
     ["host.example:443/a/b:V1.0-rc_2", "host.example:443/a/b:V1.0-rc_2"],
@@ -73,6 +81,13 @@ Deno.test("parseReference: what is wrong is named", () => {
     ["user@host.example/a", "user name or password"],
     ["[::g]/a", "HOST[:PORT]"],
     ["[1:2]/a", "IPv6"],
+    ["10.5:5000/a", "'10.5' is the address 10.0.0.5"],
+    ["012.1.1.1/a", "'012.1.1.1' is the address 10.1.1.1"],
+    ["0x7f.1/a", "the address 127.0.0.1"],
+    ["2130706433:80/a", "the address 127.0.0.1"],
+    ["1.2.3.256/a", "'1.2.3.256' is not a host name or IPv4 address"],
+    ["HARBOR/acme/fw", "'HARBOR' is a single word and needs its port, as in 'harbor:443'"],
+    ["https://harbor/acme/fw", "'harbor' is a single word and needs its port"],
     [HEX, "64 hex digits"],
     ["http://host.example/a", "--plain-http"],
     [`host.example/${"a".repeat(250)}`, "longer than 255"],
@@ -102,6 +117,9 @@ Deno.test("parseReference: any text is read or refused, and what is read is read
     "A",
     " ",
     "localhost",
+    "10.5",
+    ":0443",
+    "[0::1]",
     SHA256,
     "ü",
     "%",
@@ -123,7 +141,9 @@ Deno.test("parseReference: any text is read or refused, and what is read is read
       }
       assertEquals(formatReference(parseReference(full)), full);
       // what was read may stand in a URL without changing its meaning
-      const { repository } = parseReference(full);
+      const { registry, repository } = parseReference(full);
+      const port = /:\d+$/.exec(registry)?.[0] ?? "";
+      assertEquals(new URL(`https://${registry}/`).hostname + port, registry);
       assertEquals(
         new URL(`https://h/v2/${repository}/manifests/x`).pathname,
         `/v2/${repository}/manifests/x`,

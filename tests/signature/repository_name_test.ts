@@ -19,6 +19,16 @@ const NAMES = [
   ["localhost/fw", "localhost/fw"],
   ["127.0.0.1:5000/fw", "127.0.0.1:5000/fw"],
   ["[::1]:5000/fw:2", "[::1]:5000/fw"],
+  ["ghcr.io:0443/acme/fw:v1", "ghcr.io/acme/fw"],
+  ["ghcr.io:80/acme/fw:v1", "ghcr.io/acme/fw"],
+  ["harbor:0443/fw", "harbor:443/fw"],
+  ["localhost:80/fw", "localhost/fw"],
+  ["10.0.0.5:05000/fw", "10.0.0.5:5000/fw"],
+  ["10.5:5000/fw", "10.0.0.5:5000/fw"],
+  ["[0:0:0:0:0:0:0:1]:5000/fw", "[::1]:5000/fw"],
+  ["registry-1.docker.io:0443/alpine", "docker.io/library/alpine"],
+  // not a registry's name, though a URL parser would find one in it
+  ["ghcr.io#x/acme/fw", "ghcr.io#x/acme/fw"],
 ] as const;
 
 for (const [reference, name] of NAMES) {
@@ -71,6 +81,11 @@ const FORMS = [
   ["ghcr.io/acme/fw:v1", "ghcr.io/acme/fw"],
   ["ghcr.io/acme/fw@sha256:00", "ghcr.io/acme/fw"],
   ["ghcr.io:443/acme/fw:v1", "ghcr.io/acme/fw"],
+  ["ghcr.io:0443/acme", "ghcr.io/acme"],
+  ["ghcr.io:80/acme", "ghcr.io/acme"],
+  ["10.0.0.5:05000/acme", "10.0.0.5:5000/acme"],
+  ["10.5/acme", "10.0.0.5/acme"],
+  ["[0:0:0:0:0:0:0:1]:5000/acme", "[::1]:5000/acme"],
   [" ghcr.io", "ghcr.io"],
   ["acme/fw", "docker.io/acme/fw"],
 ] as const;
@@ -83,7 +98,18 @@ for (const [prefix, form] of FORMS) {
 }
 
 for (
-  const prefix of ["", "/", "acme", "ghcr.io//acme", "ghcr.io/a b", "*.ghcr.io/acme", "**", "fw:v1", "-/x"]
+  const prefix of [
+    "",
+    "/",
+    "acme",
+    "ghcr.io//acme",
+    "ghcr.io/a b",
+    "*.ghcr.io/acme",
+    "**",
+    "fw:v1",
+    "-/x",
+    "1.2.3.256/acme",
+  ]
 ) {
   Deno.test(`prefixFault: '${prefix}' leads to no repository`, () => {
     assertStringIncludes(prefixFault(prefix) ?? "no fault", "REGISTRY[:PORT][/PATH]");
@@ -98,6 +124,8 @@ Deno.test("prefixFault: the form it names is never a fault itself, and what lies
     "..",
     ":",
     "443",
+    "080",
+    "10.5",
     "/",
     "//",
     "*",
