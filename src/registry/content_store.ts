@@ -9,6 +9,12 @@ const PIECE = 64 * 1024;
 /** A day without a byte: a stalled pull is given up much earlier, so whoever wrote it was killed. */
 const ABANDONED_AFTER = 24 * 3600 * 1000;
 
+/** The bytes of a source, on their way into a store. */
+export interface KeptSource extends ByteSource {
+  /** True once it is clear that the store will not have them: there was no room, or it may not be written to. */
+  readonly isLost: boolean;
+}
+
 /**
  * Content by digest in a directory, as in an OCI layout: `blobs/<algorithm>/<hex>`.
  *
@@ -55,20 +61,25 @@ export class ContentStore {
     await entry?.commit(this.#pathOf(digest));
   }
 
-  /** The same bytes; once their verified end is reached, the store has them too. */
-  keeping(source: ByteSource, digest: Digest): ByteSource {
+  /** The same bytes; once their verified end is reached, the store has them too, unless they are lost to it. */
+  keeping(source: ByteSource, digest: Digest): KeptSource {
     let entry: Promise<NewEntry | undefined> | undefined;
+    let isLost = false;
     return {
       read: async () => {
         const bytes = await source.read();
         const open = await (entry ??= this.#newEntry());
         if (bytes === undefined) await open?.commit(this.#pathOf(digest));
         else await open?.write(bytes);
+        isLost = open?.isLost ?? true;
         return bytes;
       },
       close: async () => {
         await (await entry)?.abandon();
         await source.close();
+      },
+      get isLost() {
+        return isLost;
       },
     };
   }
@@ -140,6 +151,8 @@ class NewEntry {
   readonly #file: FileHandle;
   readonly #world: World;
   #isOver = false;
+  /** True once it could not be written. */
+  isLost = false;
 
   constructor(path: string, file: FileHandle, world: World) {
     this.#path = path;
@@ -176,6 +189,7 @@ class NewEntry {
     } catch (error) {
       const found = error instanceof Error ? error.name : "it failed";
       this.#world.log.warn(`Cannot write to the content store: ${found}, going on without it`);
+      this.isLost = true;
       await this.abandon();
     }
   }

@@ -4,22 +4,24 @@ import { ContentStore } from "./content_store.ts";
 import type { Expected } from "./verified_source.ts";
 
 /**
- * Takes a verified source whole into the store, or into a temporary directory, before a byte of it is given out: what
- * has been given out cannot be taken back when the end shows that it was wrong. `undefined` where there is no room.
+ * Takes a verified source whole into the store before a byte of it is given out, or into a temporary directory where
+ * there is no store or it cannot take it: what has been given out cannot be taken back when the end shows that it was
+ * wrong. `undefined` where there is no room in either. `pull` opens the source, and once more for the second try.
  *
  * Rejects as the source does.
  */
 export async function heldSource(
-  source: ByteSource,
+  pull: () => ByteSource,
   expected: Expected,
   { store, world }: { readonly store: ContentStore | undefined; readonly world: World },
 ): Promise<ByteSource | undefined> {
-  if (store !== undefined) return await through(store, source, expected);
+  const stored = store && await through(store, pull(), expected);
+  if (stored !== undefined) return stored;
   const directory = await world.files.makeTempDirectory().catch(() => undefined);
   if (directory === undefined) return undefined;
   await using stack = new AsyncDisposableStack();
   stack.defer(() => world.files.remove(directory));
-  const held = await through(new ContentStore(directory, world), source, expected);
+  const held = await through(new ContentStore(directory, world), pull(), expected);
   if (held === undefined) return undefined;
   const rest = stack.move();
   return {
@@ -38,7 +40,9 @@ async function through(
 ): Promise<ByteSource | undefined> {
   const kept = store.keeping(source, expected.digest);
   try {
-    while (await kept.read() !== undefined);
+    while (await kept.read() !== undefined) {
+      if (kept.isLost) return undefined;
+    }
   } finally {
     await kept.close();
   }

@@ -158,8 +158,8 @@ export class RegistryClient implements Disposable {
     const places = this.#placesOf(reference, descriptor);
     if (!places.some(({ isMirror }) => isMirror)) return undefined;
     try {
-      const pulled = this.#pulled(places, descriptor, options);
-      return await heldSource(pulled, descriptor, { store: this.#store, world: this.#world });
+      const pull = (): ByteSource => this.#pulled(places, descriptor, options);
+      return await heldSource(pull, descriptor, { store: this.#store, world: this.#world });
     } catch (failure) {
       if (!(failure instanceof RegistryError) || failure.code !== "content-mismatch") throw failure;
       this.#world.log.warn(`${failure.message}, asking the registry itself`);

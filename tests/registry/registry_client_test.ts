@@ -125,6 +125,46 @@ Deno.test("RegistryClient: a mirror's wrong layer gives way to the registry, wit
   }
 });
 
+/** Files of which those of a store cannot be written: nothing there, all beyond some bytes, or no name in the end. */
+function filesWithout(store: string, failure: "no directory" | "no room" | "no name"): World["files"] {
+  const { files } = testWorld();
+  const fail = (path: string, when: typeof failure): Promise<void> =>
+    path.startsWith(store) && failure === when ? Promise.reject(new Error(when)) : Promise.resolve();
+  return {
+    ...files,
+    makeDirectory: (path) => fail(path, "no directory").then(() => files.makeDirectory(path)),
+    rename: (from, to) => fail(to, "no name").then(() => files.rename(from, to)),
+    async createPrivate(path) {
+      const file = await files.createPrivate(path);
+      let left = LAYER_SIZE / 2;
+      return {
+        ...file,
+        write: (bytes) =>
+          ((left -= bytes.length) < 0 ? fail(path, "no room") : Promise.resolve()).then(() =>
+            file.write(bytes)
+          ),
+      };
+    },
+  };
+}
+
+Deno.test("RegistryClient: a cache that cannot take a mirror's layer does not send us to the registry", async () => {
+  for (const failure of ["no directory", "no room", "no name"] as const) {
+    const cache = await Deno.makeTempDir({ prefix: "cache-" });
+    try {
+      const files = filesWithout(cache, failure);
+      await withMirror(async ({ origin, mirror, pull }) => {
+        origin.fault({ match: always, action: answer(404) });
+        assertEquals([await pull(), origin.requests.length], ["success", 0], failure);
+        // begun for the cache, and once more for a temporary directory
+        assertEquals(mirror.requests.filter(layerRequests).length, 2);
+      }, { cache, world: { files } });
+    } finally {
+      await Deno.remove(cache, { recursive: true });
+    }
+  }
+});
+
 Deno.test("RegistryClient.openBlob: what a mirror sends is let go of when the stream is cancelled", async () => {
   await using mirror = await startRegistry();
   mirror.put(IMAGE, "iot/fw", "v1");
