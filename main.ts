@@ -22,7 +22,7 @@ if (import.meta.main) {
 /** Everything the command line takes from the process it runs in. */
 function thisProcess(output: DenoOutput, errors: DenoOutput): Process {
   const interrupted = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
     Deno.addSignalListener(name, () => interrupted.abort(new Interruption(name)));
   }
   return {

@@ -3,7 +3,13 @@ import { DeviceError, type DeviceErrorCode } from "./device/device_error.ts";
 import { FirmwareError, type FirmwareErrorCode } from "./firmware/firmware_error.ts";
 import { ImageError, type ImageErrorCode } from "./image/image_error.ts";
 import { ConfigError } from "./job/config_error.ts";
-import { JobFailure, type Outcome, REFUSAL_EXITS, SIGNAL_OUTCOMES } from "./job/job_outcome.ts";
+import {
+  JobFailure,
+  type Outcome,
+  REFUSAL_EXITS,
+  SIGNAL_OUTCOMES,
+  type StopSignal,
+} from "./job/job_outcome.ts";
 import type { Ending } from "./job/job_record.ts";
 import { RegistryError, type RegistryErrorCode } from "./registry/registry_error.ts";
 import { SignatureError } from "./signature/signature_error.ts";
@@ -72,6 +78,6 @@ export function endingOf(error: unknown): Ending {
 }
 
 /** The reason of the signal that a process signal aborts; its class belongs to the command line. */
-function isInterruption(error: unknown): error is Error & { processSignal: keyof typeof SIGNAL_OUTCOMES } {
+function isInterruption(error: unknown): error is Error & { processSignal: StopSignal } {
   return error instanceof Error && "processSignal" in error;
 }

@@ -1,4 +1,5 @@
 import type { ConfigError } from "../job/config_error.ts";
+import type { StopSignal } from "../job/job_outcome.ts";
 import type { Environment, Flags, Option } from "../job/option.ts";
 import type { Screen } from "../report/screen.ts";
 import type { World } from "../world.ts";
@@ -60,10 +61,10 @@ export interface SelfProgram {
 /** The reason of a signal that a process signal aborted. */
 export class Interruption extends Error {
   /** Which signal came. */
-  readonly processSignal: "SIGINT" | "SIGTERM";
+  readonly processSignal: StopSignal;
 
   /** Keeps the signal. */
-  constructor(processSignal: "SIGINT" | "SIGTERM") {
+  constructor(processSignal: StopSignal) {
     super(`Stopped by ${processSignal}`);
     this.name = "Interruption";
     this.processSignal = processSignal;

@@ -26,7 +26,7 @@ export interface Process {
   readonly print: (text: string) => void;
   /** Reads standard input to its end; rejects with `RangeError` when it holds more than a secret would. */
   readonly readInput: () => Promise<string>;
-  /** Aborted by SIGINT and SIGTERM. */
+  /** Aborted by SIGINT, SIGTERM, SIGHUP and SIGQUIT. */
   readonly signal: AbortSignal;
   /** How to start this very program again. */
   readonly self: SelfProgram;
@@ -72,10 +72,8 @@ export async function runCli(process: Process): Promise<number> {
   };
 
   const refuse = (error: ConfigError): number | Promise<number> => {
-    if (asJson) {
-      return command?.refuse?.(context, error) ??
-        printFailure(context, { outcome: "configuration", message: error.message });
-    }
+    if (command?.refuse !== undefined) return command.refuse(context, error);
+    if (asJson) return printFailure(context, { outcome: "configuration", message: error.message });
     complain(`flashjob: ${error.message}`);
     complain(`Try: flashjob ${entry?.name ?? ""} --help`.replace("  ", " "));
     return OUTCOMES.configuration.exit;

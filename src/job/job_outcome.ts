@@ -157,6 +157,9 @@ export const OUTCOMES = {
   "terminated": row(143, "Stopped by SIGTERM", ""),
 } as const satisfies Record<string, OutcomeRow>;
 
+/** A process signal that stops the program in order. */
+export type StopSignal = keyof typeof SIGNAL_OUTCOMES;
+
 /** The name of an ending. */
 export type Outcome = keyof typeof OUTCOMES;
 
@@ -164,6 +167,9 @@ export type Outcome = keyof typeof OUTCOMES;
 export const SIGNAL_OUTCOMES = {
   SIGINT: "interrupted",
   SIGTERM: "terminated",
+  // A terminal that is gone, and one that quits: the agent has a session of its own and would go on.
+  SIGHUP: "terminated",
+  SIGQUIT: "terminated",
 } as const satisfies Record<string, Outcome>;
 
 /** With `image-refused`, the exit code tells which finding of the image check it was. */

@@ -95,7 +95,8 @@ export function finalLine(
   const end = visibleText(report.message).replace(/[.\s]+$/, "");
   if (report.code !== 0) {
     const remedy = report.remedy === undefined ? "" : ` ${report.remedy}.`;
-    return `FAILED ${report.outcome} (exit ${report.code}): ${end}.${remedy}`;
+    const stop = end.endsWith("?") ? "" : ".";
+    return `FAILED ${report.outcome} (exit ${report.code}): ${end}${stop}${remedy}`;
   }
   const file = report.file === undefined
     ? ""

@@ -75,7 +75,7 @@ Deno.test("runCli: all faults of a line are told together, with exit code 2 and 
 
 Deno.test("runCli: a command without its argument, or with one too many, is not run", async () => {
   assertStringIncludes((await run(["pull", "--device", "esp32"])).stderr, "Missing REFERENCE");
-  assertStringIncludes((await run(["flash", "registry.example/a:1"])).stderr, "Unexpected argument");
+  assertStringIncludes((await run(["flash", "registry.example/a:1"])).stdout, "Unexpected argument");
   assertEquals((await run(["--", "x"])).code, 2);
 });
 
@@ -116,6 +116,11 @@ Deno.test("runCli: a log level that is none still leaves a report and a terminat
     assertEquals(report.message.includes("'--hots', did you mean '--host'?"), line.length > 1);
     assertEquals(JSON.parse(await Deno.readTextFile(termination)).message, report.message);
   }
+  await Deno.writeTextFile(termination, "");
+  const { stdout } = await run(["flash", "--hots", "10.0.0.7"], { ...ENOUGH, TERMINATION_LOG: termination });
+  const told = "Unknown flag '--hots', did you mean '--host'?";
+  assertEquals(stdout, `FAILED configuration (exit 2): ${told} See flashjob --help.\n`);
+  assertEquals(JSON.parse(await Deno.readTextFile(termination)).message, told);
   await Deno.remove(termination);
 });
 

@@ -13,7 +13,19 @@ import type { RecordedRequest } from "../lab/recorded_request.ts";
 import { bodyBytes, type Reply } from "../lab/registry_reply.ts";
 import { assertNotUpdated, finalLineOf, reportOf, runLabJob } from "./lab_job.ts";
 
-const OUTCOMES_OF_SIGNALS = { SIGTERM: "terminated", SIGINT: "interrupted" } as const;
+const OUTCOMES_OF_SIGNALS = {
+  SIGTERM: "terminated",
+  SIGINT: "interrupted",
+  SIGHUP: "terminated",
+  SIGQUIT: "terminated",
+} as const;
+
+type Signal = keyof typeof OUTCOMES_OF_SIGNALS;
+
+/** What a terminal sends that is closed, or told to quit, ends a job like SIGTERM: tried where the agent would stay. */
+const OTHERS: Readonly<Record<string, readonly Signal[]>> = {
+  "the wait for the device's dial": ["SIGHUP", "SIGQUIT"],
+};
 
 interface Phase {
   readonly name: string;
@@ -92,7 +104,7 @@ const phases: readonly Phase[] = [
 ];
 
 for (const { name, lab: options, arrange, reached, known } of phases) {
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  for (const signal of ["SIGTERM", "SIGINT", ...OTHERS[name] ?? []] as const) {
     Deno.test(`flashjob: ${signal} during ${name} ends it in order`, async () => {
       await using lab = await startLab(options);
       const environment = await arrange?.(lab) ?? {};
@@ -110,7 +122,7 @@ for (const { name, lab: options, arrange, reached, known } of phases) {
       assertNotUpdated(lab);
       const outcome = OUTCOMES_OF_SIGNALS[signal];
       assertEquals(run.code, OUTCOMES[outcome].exit, run.stdout + run.stderr);
-      assertEquals(run.code, signal === "SIGTERM" ? 143 : 130);
+      assertEquals(run.code, signal === "SIGINT" ? 130 : 143);
       const report = reportOf(run);
       assertEquals(report.outcome, outcome);
       assertEquals(report.message, `Stopped by ${signal}`);
