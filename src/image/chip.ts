@@ -4,8 +4,8 @@ export type ChipStatus = "stable" | "preview" | "esptool-only";
 /** A half-open range of addresses: `from` is inside, `to` is not. */
 export type AddressRange = readonly [from: number, to: number];
 
-/** Signature schemes of Secure Boot v2. */
-export type SecureBootScheme = "v2-rsa" | "v2-ecdsa-p192" | "v2-ecdsa-p256" | "v2-ecdsa-p384";
+/** Signature schemes of Secure Boot. */
+export type SecureBootScheme = "v1" | "v2-rsa" | "v2-ecdsa-p192" | "v2-ecdsa-p256" | "v2-ecdsa-p384";
 
 /** What is known of one chip: everything that depends on the chip and is needed to judge an image for it. */
 export interface Chip {
@@ -35,7 +35,7 @@ export interface Chip {
   readonly flashFrequencies: Readonly<Record<number, string>>;
   /** Bits of the anti-rollback field in the eFuses. */
   readonly secureVersionBits: number;
-  /** The Secure Boot v2 schemes the chip can check; absent where not known. */
+  /** The schemes the chip can check; absent where not known. */
   readonly schemes?: readonly SecureBootScheme[];
   /** How many signature blocks its bootloader looks at. */
   readonly signatureBlocks: number;
@@ -71,7 +71,7 @@ export const chips = [
     rtc: [[0x3ff8_0000, 0x3ff8_2000], [0x400c_0000, 0x400c_2000], [0x5000_0000, 0x5000_2000]],
     splitRam: true,
     secureVersionBits: 32,
-    schemes: ["v2-rsa"],
+    schemes: ["v1", "v2-rsa"],
     signatureBlocks: 1,
   },
   {
@@ -255,6 +255,12 @@ export interface ImageChip {
 /** The chip with this id, if it is a known one. */
 export function chipOfId(id: number): Chip | undefined {
   return chips.find((chip) => chip.id === id);
+}
+
+/** Whether the chip can check a signature of this scheme; v1 has ended with the chips that are known to have it. */
+export function canCheck(chip: Chip, scheme: SecureBootScheme | "unknown"): boolean {
+  if (chip.schemes === undefined) return scheme !== "v1";
+  return chip.schemes.some((known) => known === scheme);
 }
 
 /** Names the chip id of an image header; never fails, an unknown id is named as such. */

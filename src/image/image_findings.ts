@@ -1,4 +1,4 @@
-import { type Chip, chipOfId, type ImageChip } from "./chip.ts";
+import { canCheck, type Chip, chipOfId, type ImageChip } from "./chip.ts";
 import type { AppDescriptor } from "./app_descriptor.ts";
 import type { ImageFinding, ImageFindingCode, TrailingBytes } from "./image_inspection.ts";
 import type { ImageHeader } from "./image_header.ts";
@@ -144,8 +144,7 @@ function signatureFindings(subject: FindingSubject, chip: Chip | undefined): Ima
   if (chip === undefined) return findings;
   const schemes = new Set(signatures.map(({ scheme }) => scheme));
   for (const scheme of schemes) {
-    if (scheme === "unknown" || scheme === "v1" || chip.schemes === undefined) continue;
-    if (!chip.schemes.includes(scheme)) {
+    if (scheme !== "unknown" && !canCheck(chip, scheme)) {
       findings.push(warn("unsupported-scheme", `${chip.name} cannot check signatures of scheme ${scheme}`));
     }
   }

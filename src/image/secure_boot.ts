@@ -4,7 +4,7 @@ import type { ByteTap } from "./image_source.ts";
 /** A Secure Boot signature found in an image. */
 export interface SecureBootSignature {
   /** `unknown` where a block is too damaged, or too new, to tell. */
-  readonly scheme: "v1" | SecureBootScheme | "unknown";
+  readonly scheme: SecureBootScheme | "unknown";
   /** Position among the blocks of the signature sector, from 0. */
   readonly block: number;
   /** File offset. */

@@ -1,4 +1,4 @@
-import type { ChipName, ImageChip } from "./chip.ts";
+import { canCheck, chipOfId, type ImageChip } from "./chip.ts";
 import { type ImageSource, readUpTo } from "./image_source.ts";
 import type { SignatureCheck } from "./secure_boot.ts";
 import type { SecureBootKey } from "./secure_boot_key.ts";
@@ -16,8 +16,6 @@ export interface FoundSignatures {
 }
 
 const blocksInSector = 3;
-/** The one chip with Secure Boot v1. */
-const v1Chip: ChipName = "esp32";
 
 /**
  * Looks for signatures after an image of `plainLength` bytes, v2 first: its sector stands at the next multiple
@@ -34,7 +32,7 @@ export async function findSignatures(
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<FoundSignatures> {
-  const { chip, keys, signal } = options;
+  const { keys, signal } = options;
   const sectorOffset = signatureSectorOffset(plainLength);
   const sector = await readUpTo(source, { offset: sectorOffset, length: sectorLength, signal });
   const slots = Array.from({ length: blocksInSector }, (_, block) => {
@@ -58,7 +56,8 @@ export async function findSignatures(
     return { checks: [openV1Check(rest, plainLength, { keys })], end: plainLength + v1Length, missing: 0 };
   }
   // zeros and a few bytes are little evidence: only where v1 exists are they taken for the beginning of one
-  if (chip.name === v1Chip && looksLikeCutV1(rest)) {
+  const chip = chipOfId(options.chip.id);
+  if (chip !== undefined && canCheck(chip, "v1") && looksLikeCutV1(rest)) {
     return { checks: [], end: plainLength + v1Length, missing: v1Length - rest.length };
   }
   return { checks: [], end: plainLength, missing: 0 };

@@ -149,10 +149,33 @@ Deno.test("judgeImage: any block of a trusted key will do on a chip that looks a
   assertEquals(judgeImage(await plain({ chip, signatures }), policy).refusals, []);
 });
 
+Deno.test("judgeImage: a signature whose scheme the chip cannot check is as good as none, whoever made it", async () => {
+  const cases = [
+    [0, "esp32", "v1", []],
+    [0, "esp32", "v2-ecdsa-p256", ["signature-missing"]],
+    [9, "esp32s3", "v1", ["signature-missing"]],
+    [9, "esp32s3", "v2-ecdsa-p256", ["signature-missing"]],
+    [9, "esp32s3", "unknown", ["signature-missing"]],
+    [12, "esp32c2", "v2-rsa", ["signature-missing"]],
+    [25, "esp32h21", "v1", ["signature-missing"]],
+    [25, "esp32h21", "v2-rsa", []], // its schemes are not known yet
+  ] as const;
+  for (const [id, name, scheme, refused] of cases) {
+    const chip = { id, name, status: "stable" } as const;
+    const inspection = await plain({ chip, signatures: [signature({ scheme })] });
+    const of = (policy: Partial<ImagePolicy>) =>
+      judgeImage(inspection, { ...lenient, device: name, ...policy }).refusals.map(({ code }) => code);
+    assertEquals(of({ requireSecureBootSignature: true }), [...refused], `${name} ${scheme}, required`);
+    assertEquals(of({ trustedKeyDigests: [key] }), [...refused], `${name} ${scheme}, trusted`);
+    assertEquals(of({}), [], `${name} ${scheme}`);
+  }
+});
+
 Deno.test("judgeImage: esp32c2 burns half a digest, and that half is trusted there", async () => {
   const chip = { id: 12, name: "esp32c2", status: "stable" } as const;
   const policy = { ...lenient, device: "esp32c2", trustedKeyDigests: [key.slice(0, 32)] };
-  assertEquals(judgeImage(await plain({ chip, signatures: [signature()] }), policy).refusals, []);
+  const signatures = [signature({ scheme: "v2-ecdsa-p256" })];
+  assertEquals(judgeImage(await plain({ chip, signatures }), policy).refusals, []);
 });
 
 Deno.test("judgeImage: what could not be verified is warned of", async () => {

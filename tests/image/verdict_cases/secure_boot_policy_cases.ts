@@ -88,6 +88,46 @@ export const secureBootPolicyCases: PolicyCase[] = [
     refusals: ["signature-untrusted"],
     warnings: ["signature-unverified"],
   },
+  signature(
+    "of the trusted key, in a scheme that esp32c2 cannot check",
+    () => {
+      return signV2(buildEspApp({ chip: "esp32c2" }), rsa());
+    },
+    { trusted: ["first"], device: "esp32c2" },
+    ["signature-missing"],
+  ),
+  signature(
+    "in a scheme that esp32s3 cannot check, though required",
+    () => {
+      return signV2(buildEspApp(), secureBootKey("p256"));
+    },
+    { required: true },
+    ["signature-missing"],
+  ),
+  signature(
+    "v1 after an image for esp32s3, though required",
+    () => {
+      return signV1(buildEspApp(), secureBootKey("p256"));
+    },
+    { required: true },
+    ["signature-missing"],
+  ),
+  signature(
+    "64 bytes of anything in the place of a v1 signature, though required",
+    () => {
+      return concatBytes(buildEspApp(), new Uint8Array(4), buildEspApp({ seed: 3 }).slice(100, 164));
+    },
+    { required: true },
+    ["signature-missing"],
+  ),
+  {
+    name: "signature: v1 of a trusted key after an image for esp32s3",
+    file: () => signV1(buildEspApp(), secureBootKey("p256")),
+    policy: () => ({ trustedKeyDigests: [secureBootKey("p256").digest] }),
+    keys: () => [secureBootKey("p256")],
+    refusals: ["signature-missing"],
+    warnings: ["unsupported-scheme"],
+  },
   versionOne("without a key: its truth is open", [], [], { warnings: ["signature-unverified"] }),
   versionOne("of the key given", ["first"], []),
   versionOne("of the key given and trusted", ["first"], [], { trusted: ["first"] }),

@@ -37,6 +37,17 @@ export const validImages: VerdictCase[] = [
       integrity: "intact",
       signatures: ["v1 not verifiable"],
       fullLength: 3072 + 68,
+      absent: ["unsupported-scheme"],
+    },
+  },
+  {
+    name: "esp32s3: signed v1, which it cannot check",
+    file: () => signV1(buildEspApp(), secureBootKey("p256")),
+    want: {
+      kind: "application",
+      integrity: "intact",
+      signatures: ["v1 not verifiable"],
+      findings: ["warn unsupported-scheme"],
     },
   },
   {
