@@ -12,7 +12,9 @@ import {
 import type { AgentProcess, AgentProcessOptions, AgentProgram } from "./agent_process.ts";
 import { BuiltinTranscript } from "./builtin_transcript.ts";
 import { ClassicPhases } from "./classic_phases.ts";
+import { endProcess, signalProcess } from "./end_process.ts";
 import { ExternalTranscript } from "./external_transcript.ts";
+import { OutputTail } from "./output_tail.ts";
 import { readPipeLines } from "./pipe_lines.ts";
 import { connectedPeers, isListening } from "./port_watch.ts";
 
@@ -24,9 +26,6 @@ const DRAIN_TIMEOUT = 500;
 /** Between two looks at the port. */
 const READY_INTERVAL = 25;
 const PHASE_INTERVAL = 250;
-
-/** Lines kept to explain a failure. */
-const TAIL_LINES = 10;
 
 /** A child must not fill our log. */
 const LOG_LINES = { burst: 100, interval: 100 };
@@ -45,7 +44,9 @@ export class SupervisedAgent implements AgentProcess {
   readonly #ending = new AbortController();
   /** Aborted when the process has ended. */
   readonly #ended = new AbortController();
-  readonly #tail: string[] = [];
+  /** Resolved when the process does not end, whatever it is told. */
+  readonly #stays = Promise.withResolvers<"stays">();
+  readonly #tail = new OutputTail();
   #phases: ClassicPhases | undefined;
 
   /** Starts it; use `startAgent`. */
@@ -123,17 +124,18 @@ export class SupervisedAgent implements AgentProcess {
     const watches = Promise.all([this.#awaitReady(), this.#endInTime(), this.#kill(child)]);
     for (const part of [pumps, watches]) part.catch((fault) => this.#endBecauseOf(fault));
     try {
-      const status = await child.status;
+      const status = await Promise.race([child.status, this.#stays.promise]);
+      if (status === "stays") return this.#leave(child);
       this.#ended.abort();
       const patience = new AbortController();
       const late = this.#world.clock.sleep(DRAIN_TIMEOUT, patience.signal)
         .then(() => drained.abort(), () => undefined);
       await pumps.finally(() => patience.abort());
       // A wrapper may have ended before the agent that it started, which must not serve a device after the verdict.
-      child.kill("SIGKILL");
+      signalProcess(child, "SIGKILL", this.#log);
       await Promise.all([late, watches]);
       const code = this.#ending.signal.aborted ? "stopped" : "exited-early";
-      this.#ready.reject(this.#notReady(code, `it ended with ${statusWords(status)}${this.#tailWords()}`));
+      this.#ready.reject(this.#notReady(code, `it ended with ${statusWords(status)}${this.#tail.words}`));
       return this.#judge(status);
     } finally {
       drained.abort();
@@ -157,10 +159,7 @@ export class SupervisedAgent implements AgentProcess {
 
   #hear(stream: "stdout" | "stderr", text: string): void {
     const sign = this.#transcript.hear({ stream, text });
-    if (sign?.kind !== "sending") {
-      this.#tail.push(text);
-      if (this.#tail.length > TAIL_LINES) this.#tail.shift();
-    }
+    if (sign?.kind !== "sending") this.#tail.push(text);
     this.#tell(stream, text, sign);
     if (sign === undefined) return;
     if (sign.kind === "listening" && this.#program.dialect === "builtin") this.#ready.resolve();
@@ -199,7 +198,7 @@ export class SupervisedAgent implements AgentProcess {
         if (clock.now() - start < readyTimeout) continue;
         const error = this.#notReady(
           "never-ready",
-          `it did not listen within ${readyTimeout} ms${this.#tailWords()}`,
+          `it did not listen within ${readyTimeout} ms${this.#tail.words}`,
         );
         this.#ready.reject(error);
         this.#endWith(failed("deadline", error.message));
@@ -242,12 +241,21 @@ export class SupervisedAgent implements AgentProcess {
         ending.addEventListener("abort", () => asked.resolve(), { once: true });
         await untilAborted(asked.promise, ended);
       }
-      child.kill("SIGTERM");
-      await this.#world.clock.sleep(this.#options.killGrace ?? KILL_GRACE, ended);
-      child.kill("SIGKILL");
+      const { clock } = this.#world;
+      await endProcess(child, { clock, grace: this.#options.killGrace ?? KILL_GRACE, log: this.#log, ended });
+      this.#stays.resolve("stays");
     } catch (error) {
       if (!ended.aborted) throw error;
     }
+  }
+
+  /** The job ends in time even where its agent does not. */
+  #leave(child: Child): AgentVerdict {
+    const reason: FailedVerdict = this.#ending.signal.reason;
+    const message = `${reason.message}; the agent's process ${child.pid} does not end, end it by hand`;
+    this.#log.error(message);
+    this.#ready.reject(this.#notReady("stopped", message));
+    return { ...reason, message };
   }
 
   #judge(status: ChildStatus): AgentVerdict {
@@ -256,7 +264,7 @@ export class SupervisedAgent implements AgentProcess {
     const { aborted, reason } = this.#ending.signal;
     if (aborted && isWeakerThan(verdict, reason)) return reason;
     return verdict.code === "died" || verdict.code === "unproven"
-      ? failed(verdict.code, `${verdict.message}${this.#tailWords()}`)
+      ? failed(verdict.code, `${verdict.message}${this.#tail.words}`)
       : verdict;
   }
 
@@ -272,10 +280,6 @@ export class SupervisedAgent implements AgentProcess {
     return new AgentError(code, `Cannot start the agent '${this.#program.command.path}': ${found}`, {
       cause,
     });
-  }
-
-  #tailWords(): string {
-    return this.#tail.length === 0 ? "" : `; it said last: '${this.#tail.slice(-3).join("' '")}'`;
   }
 }
 

@@ -1,9 +1,9 @@
-import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes, fail } from "@std/assert";
 import { AgentError } from "../../src/agent/agent_error.ts";
 import { type AgentProcess, type AgentProcessOptions, startAgent } from "../../src/agent/agent_process.ts";
 import type { AgentVerdict } from "../../src/agent/agent_transcript.ts";
 import { denoWorld } from "../../src/deno_world.ts";
-import type { ChildCommand, Log, World } from "../../src/world.ts";
+import type { Child, ChildCommand, Log, World } from "../../src/world.ts";
 import { quietLog } from "../ota_agent/agent_run.ts";
 
 const PROOF = "Verified device\nFirmware sent to IoT\n";
@@ -176,6 +176,30 @@ for (const [kind, words] of [["an", []], ["a stubborn", ["stubborn"]]] as const)
     await untilFree(port);
   });
 }
+
+Deno.test("startAgent: a process that may not be signalled, or does not end, holds nothing up", async () => {
+  const world = denoWorld(quietLog);
+  const empty = (): ReadableStream<Uint8Array> => new ReadableStream();
+  for (const kill of [() => undefined, () => fail("Operation not permitted")]) {
+    const child: Child = {
+      pid: 77,
+      stdout: empty(),
+      stderr: empty(),
+      status: new Promise(() => undefined),
+      kill,
+    };
+    const agent = start(shell(""), { world: { ...world, spawn: () => child }, timeout: 100, killGrace: 50 });
+    const verdict = await agent.verdict;
+    assert(verdict.kind === "failed");
+    assertEquals(verdict.code, "deadline");
+    assertStringIncludes(
+      verdict.message,
+      "100 ms are over; the agent's process 77 does not end, end it by hand",
+    );
+    await refusedBecause(agent);
+    await agent.stop();
+  }
+});
 
 Deno.test("startAgent: an agent does not outlive its wrapper", async () => {
   const port = freePort();
