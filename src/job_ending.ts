@@ -19,7 +19,7 @@ const REGISTRY: Record<RegistryErrorCode, Outcome> = {
   "registry-failure": "registry-unreachable",
   "rate-limited": "registry-unreachable",
   "auth-refused": "registry-auth",
-  "policy": "registry-auth",
+  "policy": "registry-misdirects",
   "not-found": "not-found",
   "content-mismatch": "content-mismatch",
   "pin-mismatch": "content-mismatch",

@@ -13,7 +13,7 @@ import { firstLayerOf, flipByte, withContent } from "./builders/oci_spoil.ts";
 import { freePort, type Lab, type LabOptions, startLab } from "./lab/lab_world.ts";
 import { spawnOwnAgent } from "./lab/outcome_agent.ts";
 import { type OutcomeRunOptions, runOutcomeJob, runsImage, updateRequests } from "./lab/outcome_run.ts";
-import { blobRequests, manifestRequests, stall } from "./lab/registry_fault.ts";
+import { blobRequests, manifestRequests, redirect, stall } from "./lab/registry_fault.ts";
 
 /** One ending, in the simplest world that leads to it. */
 interface Ending {
@@ -78,6 +78,13 @@ const endings: Readonly<Record<Outcome, Ending>> = {
   "unusable-image": { arrange: () => environment({ FIRMWARE_PATH: "/absent.bin" }), asked: 0 },
   "signature-refused": { arrange: () => environment({ VERIFY_SIGNATURE: "require" }), asked: 0 },
   "downgrade-refused": { lab: { from: "2.0.0" }, asked: 0 },
+  "registry-misdirects": {
+    arrange(lab) {
+      lab.registry.fault({ match: blobRequests(), action: redirect("http://169.254.169.254/token") });
+      return {};
+    },
+    asked: 0,
+  },
   "device-unreachable": {
     arrange: () => environment({ HOST_ENDPOINT: `127.0.0.1:${freePort()}` }),
     asked: 0,

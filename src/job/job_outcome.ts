@@ -68,6 +68,11 @@ export const OUTCOMES = {
     "The image is older than what the device runs",
     "Use --allow-downgrade if that is wanted",
   ),
+  "registry-misdirects": row(
+    18,
+    "The registry sends us where a registry may not",
+    "Correct that address; one in a network of yours is reached by a mirror (--registry-mirror) or a proxy",
+  ),
   "device-unreachable": row(
     20,
     "The device does not answer over HTTP",

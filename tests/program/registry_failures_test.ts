@@ -18,7 +18,7 @@ import { ABSENT_DIGEST, cutTo, firstLayerOf, flipByte, withContent } from "../bu
 import { tarArchive, tarFile } from "../builders/tar.ts";
 import { type FailureCase, testFailures } from "./failure_case.ts";
 import { freePort } from "../lab/lab_world.ts";
-import { answer, blobRequests, stall } from "../lab/registry_fault.ts";
+import { answer, blobRequests, redirect, stall } from "../lab/registry_fault.ts";
 
 const firmware = buildEspApp({ chip: "esp32s3", version: "1.1.0", project: "thermo", size: 100_000 });
 const image = buildFirmwareImage({ format: "oci", platforms: [{ architecture: "esp32s3", firmware }] });
@@ -127,6 +127,17 @@ testFailures("registry", [
     arrange: () => ({ DOCKER_CONFIG: "/nonexistent" }),
     outcome: "registry-auth",
     cause: /401|refused/,
+    device: "undisturbed",
+  },
+  {
+    name: "a redirect to a cloud's metadata service",
+    arrange: (lab) => {
+      lab.registry.fault({ match: blobRequests(), action: redirect("http://169.254.169.254/token") });
+      return {};
+    },
+    outcome: "registry-misdirects",
+    code: 18,
+    cause: /leads into a local network, to '169\.254\.169\.254'/,
     device: "undisturbed",
   },
   {

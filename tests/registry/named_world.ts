@@ -47,7 +47,7 @@ export function namedWorld(
     };
   };
   const resolveHost = (host: string): Promise<readonly string[]> =>
-    addresses[host] === undefined && names[host] === undefined
+    (addresses[host] ?? names[host] ?? "").length === 0
       ? Promise.reject(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: "ENOTFOUND" }))
       : Promise.resolve(addresses[host] ?? [PUBLIC_ADDRESS]);
   return {
