@@ -257,12 +257,6 @@ export function chipOfId(id: number): Chip | undefined {
   return chips.find((chip) => chip.id === id);
 }
 
-/** Whether the chip can check a signature of this scheme; v1 has ended with the chips that are known to have it. */
-export function canCheck(chip: Chip, scheme: SecureBootScheme | "unknown"): boolean {
-  if (chip.schemes === undefined) return scheme !== "v1";
-  return chip.schemes.some((known) => known === scheme);
-}
-
 /** Names the chip id of an image header; never fails, an unknown id is named as such. */
 export function identifyChip(id: number): ImageChip {
   const chip = chipOfId(id);

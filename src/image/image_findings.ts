@@ -1,9 +1,9 @@
-import { canCheck, type Chip, chipOfId, type ImageChip } from "./chip.ts";
+import { type Chip, chipOfId, type ImageChip } from "./chip.ts";
 import type { AppDescriptor } from "./app_descriptor.ts";
 import type { ImageFinding, ImageFindingCode, TrailingBytes } from "./image_inspection.ts";
 import type { ImageHeader } from "./image_header.ts";
 import type { Integrity } from "./integrity.ts";
-import type { SecureBootSignature } from "./secure_boot.ts";
+import { canCheck, type SecureBootSignature } from "./secure_boot.ts";
 import { v1Length, v1PaddedLength } from "./secure_boot_v1.ts";
 import { isMappedFromFlash, type Segment } from "./segments.ts";
 

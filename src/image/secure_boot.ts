@@ -1,4 +1,4 @@
-import type { SecureBootScheme } from "./chip.ts";
+import type { Chip, SecureBootScheme } from "./chip.ts";
 import type { ByteTap } from "./image_source.ts";
 
 /** A Secure Boot signature found in an image. */
@@ -26,4 +26,10 @@ export interface SignatureCheck {
   readonly taps: readonly ByteTap[];
   /** The verdict, after the taps have seen the file. */
   conclude(): SecureBootSignature;
+}
+
+/** Whether the chip can check a signature of this scheme; v1 has ended with the chips that are known to have it. */
+export function canCheck(chip: Chip, scheme: SecureBootScheme | "unknown"): boolean {
+  if (chip.schemes === undefined) return scheme !== "v1";
+  return chip.schemes.some((known) => known === scheme);
 }

@@ -1,7 +1,7 @@
-import { canCheck, type Chip, chipOfId } from "./chip.ts";
+import { type Chip, chipOfId } from "./chip.ts";
 import type { ImageFacts } from "./image_inspection.ts";
 import type { ImagePolicy, ImageRefusal, ImageWarning } from "./image_policy.ts";
-import type { SecureBootSignature } from "./secure_boot.ts";
+import { canCheck, type SecureBootSignature } from "./secure_boot.ts";
 
 /** Hex digits of the half of a key digest that esp32c2 stores. */
 const halfDigest = 32;

@@ -1,6 +1,6 @@
-import { canCheck, chipOfId, type ImageChip } from "./chip.ts";
+import { chipOfId, type ImageChip } from "./chip.ts";
 import { type ImageSource, readUpTo } from "./image_source.ts";
-import type { SignatureCheck } from "./secure_boot.ts";
+import { canCheck, type SignatureCheck } from "./secure_boot.ts";
 import type { SecureBootKey } from "./secure_boot_key.ts";
 import { looksLikeCutV1, looksLikeV1, openV1Check, v1Length, v1PaddedLength } from "./secure_boot_v1.ts";
 import { blockLength, looksLikeBlock, openV2Check, sectorLength } from "./secure_boot_v2.ts";
