@@ -49,7 +49,7 @@ export class ClassicPhases {
         `Cannot finish the transfer: the agent made no progress for ${transferIdle} ms`,
       );
     }
-    if (peers === undefined) return undefined;
+    if (peers === undefined) return this.#overdueUnseen(now);
     if (peers.length === 0) {
       this.#place = undefined;
       if (now - this.#start < dialIn) return undefined;
@@ -63,24 +63,32 @@ export class ClassicPhases {
     return now - place.since < attestation ? undefined : this.#unserved(place, peers);
   }
 
+  /** Where the system does not tell who is connected, both phases together must do. */
+  #overdueUnseen(now: number): FailedVerdict | undefined {
+    const limit = this.#limits.dialIn + this.#limits.attestation;
+    if (now - this.#start < limit) return undefined;
+    return failed(
+      "never-dialled",
+      `Cannot serve the device: the agent sent nothing for ${limit} ms, and this system does not tell who dialled, ` +
+        "make sure that the device reaches the announced address and port, and that the attestation server answers",
+    );
+  }
+
   /** What is known when somebody holds the place and no firmware comes: the agent does not say what it waits for. */
   #unserved({ holders }: Place, peers: readonly string[]): FailedVerdict {
     const device = this.#deviceAddress;
-    const where = device !== undefined && peers.includes(device) ? "waits behind it" : "is not there";
+    const holding = `Cannot serve the device: '${holders.join("', '")}' holds the agent's only place`;
     if (device !== undefined && !holders.includes(device)) {
-      return failed(
-        "never-dialled",
-        `Cannot serve the device: '${
-          holders.join("', '")
-        }' holds the agent's only place, and the device ${where}`,
-      );
+      const where = peers.includes(device)
+        ? "the device waits behind it, make sure that nobody else dials"
+        : "the device is not there, make sure that nobody else dials, or, if that is the device behind another " +
+          "address, that the attestation server answers";
+      return failed("never-dialled", `${holding}, and ${where}`);
     }
     return failed(
       "attestation-unavailable",
-      `Cannot serve the device: '${
-        holders.join("', '")
-      }' holds the agent's only place and was sent nothing for ` +
-        `${this.#limits.attestation} ms, make sure that the attestation server answers and that nobody else dials`,
+      `${holding} and was sent nothing for ${this.#limits.attestation} ms, make sure that the attestation server ` +
+        "answers and that nobody else dials",
     );
   }
 }

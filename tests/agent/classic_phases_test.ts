@@ -11,7 +11,9 @@ type Seen = readonly [now: number, seen: ConnectedPeers | "sent"];
 const TABLE: readonly (readonly [name: string, seen: readonly Seen[], code: string | undefined])[] = [
   ["nobody, in time", [[999, []]], undefined],
   ["nobody, too late", [[1_000, []]], "never-dialled"],
-  ["the system does not tell", [[100_000, undefined]], undefined],
+  ["the system does not tell, in time for both phases", [[1_499, undefined]], undefined],
+  ["the system does not tell, too late for both", [[1_500, undefined]], "never-dialled"],
+  ["the system does not tell, sending", [[1_400, "sent"], [1_599, undefined]], undefined],
   ["connected, in time", [[900, [device]], [1_399, [device]]], undefined],
   ["connected, nothing sent", [[900, [device]], [1_400, [device]]], "attestation-unavailable"],
   ["a stranger holds the place", [[900, [stranger]], [1_400, [stranger]]], "never-dialled"],
@@ -74,8 +76,14 @@ Deno.test("ClassicPhases: who holds the place is named, and the attestation serv
     seen.forEach((peers) => phases.overdue(peers, 0));
     return phases.overdue(seen.at(-1) ?? [], 500)?.message ?? "";
   };
-  assertMatch(wordsOf([stranger], [stranger, device]), /'10\.0\.0\.6' holds .* the device waits behind it$/);
-  assertMatch(wordsOf([stranger]), /'10\.0\.0\.6' holds .* the device is not there$/);
+  assertMatch(
+    wordsOf([stranger], [stranger, device]),
+    /'10\.0\.0\.6' holds .* the device waits behind it, make sure that nobody else dials$/,
+  );
+  assertMatch(
+    wordsOf([stranger]),
+    /'10\.0\.0\.6' holds .* the device is not there, .* behind another address, that the attestation server answers$/,
+  );
   assertMatch(
     wordsOf([device], [device, stranger]),
     /'10\.0\.0\.5' holds .* attestation server answers and that nobody/,
