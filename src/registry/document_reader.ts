@@ -66,6 +66,7 @@ export class DocumentReader {
     signal: AbortSignal,
   ): Promise<ReadDocument> {
     const { digest, mediaType } = descriptor;
+    demandSmall(descriptor);
     const inline = inlineContent(descriptor, DOCUMENT_LIMIT);
     const { registry, repository } = reference;
     const { bytes } = inline === undefined
@@ -84,12 +85,7 @@ export class DocumentReader {
     signal: AbortSignal,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const { digest, size } = descriptor;
-    if (size > DOCUMENT_LIMIT) {
-      throw new RegistryError(
-        "limit",
-        `Cannot read '${digest}': it is ${size} bytes long, at most ${DOCUMENT_LIMIT}`,
-      );
-    }
+    demandSmall(descriptor);
     const known = inlineContent(descriptor, DOCUMENT_LIMIT) ??
       await this.#store?.readSmall(digest, DOCUMENT_LIMIT);
     if (known !== undefined) return known;
@@ -110,6 +106,15 @@ export class DocumentReader {
     }
     this.#log.warn(`The registry's Docker-Content-Digest is not that of the document, which is '${found}'`);
   }
+}
+
+/** Nothing is asked for what would not be read to its end. */
+function demandSmall({ digest, size }: Descriptor): void {
+  if (size <= DOCUMENT_LIMIT) return;
+  throw new RegistryError(
+    "limit",
+    `Cannot read '${digest}': it is ${size} bytes long, at most ${DOCUMENT_LIMIT}`,
+  );
 }
 
 /** A descriptor's own `data`, verified; `undefined` when there is none (image-spec descriptor.md, "Embedded Content"). */

@@ -4,6 +4,7 @@ import { demandPin, fitsPin, pinMismatch } from "./digest_pin.ts";
 import type { DocumentReader, ReadDocument } from "./document_reader.ts";
 import { artifactTypeOf, descriptorOf, type ImageResolver } from "./image_resolver.ts";
 import { demandBudget } from "./lookup_budget.ts";
+import { DOCUMENT_LIMIT } from "./manifest.ts";
 import { isAttestation } from "./platform_choice.ts";
 import { formatReference, type ImageReference } from "./reference.ts";
 import { RegistryError, type RegistryErrorCode } from "./registry_error.ts";
@@ -29,7 +30,7 @@ export interface ImageListing {
 export interface ListedEntry {
   /**
    * `attestation`: a statement about another entry; `index`: entries of its own, not listed; `unreadable`: missing in the
-   * registry or no document we know, and only what its entry says of it is told.
+   * registry, too large or no document we know, and only what its entry says of it is told.
    */
   readonly kind: "image" | "artifact" | "attestation" | "index" | "unreadable";
   /** What it is made for, as far as it says. */
@@ -66,7 +67,8 @@ const ENTRY_FAULTS: readonly RegistryErrorCode[] = ["not-found", "invalid-docume
 
 /**
  * Lists what a reference offers; rejects with `limit` for an index with too much to look into, with
- * `pin-mismatch` when neither the named document nor one that it offers is the expected one.
+ * `pin-mismatch` when neither the named document nor one that it offers is the expected one, and with its own fault
+ * when the expected one is offered and cannot be read.
  */
 export async function listImage(
   reference: ImageReference,
@@ -93,13 +95,15 @@ export async function listImage(
   }
   demandBudget(
     `list '${formatReference(reference)}'`,
-    children.reduce((sum, child) => sum + child.size, size),
+    // of one that says it is larger than any document nothing is read
+    children.reduce((sum, child) => child.size > DOCUMENT_LIMIT ? sum : sum + child.size, size),
   );
   const entries: ListedEntry[] = [];
   let isPinned = fitsPin(top, expectDigest);
   for (const child of children) {
     const document = await documents.pointed(reference, child, signal).catch((failure) => {
-      if (!(failure instanceof RegistryError) || !ENTRY_FAULTS.includes(failure.code)) throw failure;
+      const isItsOwn = failure instanceof RegistryError && ENTRY_FAULTS.includes(failure.code);
+      if (!isItsOwn || child.digest === expectDigest) throw failure;
       log.warn(`${failure.message}; it is listed as its entry names it`);
     });
     isPinned ||= document !== undefined && fitsPin(document, expectDigest);

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { parseDigest } from "../../src/registry/digest.ts";
 import { parseReference } from "../../src/registry/reference.ts";
+import { RegistryError } from "../../src/registry/registry_error.ts";
 import { buildIndex } from "../builders/oci_image.ts";
 import { flipByte } from "../builders/oci_spoil.ts";
 import { startRegistry } from "../lab/registry.ts";
@@ -44,13 +45,40 @@ Deno.test("RegistryClient.listPlatforms: an entry that is missing or no document
   }
 });
 
-Deno.test("RegistryClient.listPlatforms: an entry that nobody could read meets no pin", async () => {
+Deno.test("RegistryClient.listPlatforms: a pinned entry that cannot be read ends the listing with its own fault", async () => {
   await using registry = await startRegistry();
   const reference = parseReference(registry.put(INDEX, "iot/fw", "v1"));
+  const other = registry.put(
+    imageWith({ platform: { os: "custom", architecture: "esp32c6" } }),
+    "iot/other",
+    "v1",
+  );
   registry.repository("iot/fw").manifests.delete(SECOND);
   using client = openTestRegistry({}, testWorld());
-  const pinned = { signal: NEVER, expectDigest: parseDigest(SECOND) };
-  assertEquals(await codeOf(() => client.listPlatforms(reference, pinned)), "pin-mismatch");
+  const list = (digest: string) => () =>
+    client.listPlatforms(reference, { signal: NEVER, expectDigest: parseDigest(digest) });
+  const error = await assertRejects(list(SECOND), RegistryError, SECOND);
+  assertEquals([error.code, error.message.includes("--expect-digest")], ["not-found", false]);
+  // what the index does not name is still another image
+  const { digest } = await client.fetchManifest(parseReference(other), { signal: NEVER });
+  assertEquals(await codeOf(list(digest)), "pin-mismatch");
+});
+
+Deno.test("RegistryClient.listPlatforms: an entry that says it is larger than any document is listed and not asked for", async () => {
+  await using registry = await startRegistry();
+  const size = 17 * 1024 * 1024;
+  const other = imageWith({ platform: { os: "custom", architecture: "esp32c6" } });
+  const huge = { ...other, descriptor: { ...other.descriptor, size } };
+  const small = imageWith({ platform: { os: "custom", architecture: "esp32" } });
+  const index = buildIndex({ format: "oci", entries: [huge, small] });
+  const name = registry.put(index, "iot/fw", "v1");
+  using client = openTestRegistry({}, testWorld());
+  const { entries } = await client.listPlatforms(parseReference(name), { signal: NEVER });
+  assertEquals(entries.map((entry) => [entry.kind, entry.size]), [
+    ["unreadable", size],
+    ["image", small.descriptor.size],
+  ]);
+  assertEquals(registry.requests.length, 2);
 });
 
 Deno.test("RegistryClient.listPlatforms: false bytes, a refusal and a server that fails end the listing", async () => {
