@@ -229,7 +229,7 @@ export const FAULTS_OF_DOCUMENTS: readonly AttackCase[] = [
     "invalid-document",
   ),
   liar(
-    "a layer of 2^62 bytes is refused, and no memory taken for it",
+    "a layer of 2^62 bytes is refused: sizes are exact numbers",
     imageWith({ editManifest: editFirstLayer({ size: 2 ** 62 }) }),
     "invalid-document",
   ),
