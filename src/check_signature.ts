@@ -3,7 +3,7 @@ import type { Descriptor } from "./registry/descriptor.ts";
 import { parseDigest } from "./registry/digest.ts";
 import type { ImageReference } from "./registry/reference.ts";
 import type { RegistryClient } from "./registry/registry_client.ts";
-import { RegistryError } from "./registry/registry_error.ts";
+import { RegistryError, type RegistryErrorCode } from "./registry/registry_error.ts";
 import { SignatureError } from "./signature/signature_error.ts";
 import type { SignatureFlags } from "./signature/signature_rule.ts";
 import type { BlobDescriptor, SignatureSource } from "./signature/signature_source.ts";
@@ -92,6 +92,15 @@ function asksForCheck(flags: SignatureFlags): boolean {
   return flags.mode === "require" || Object.keys(flags).some((name) => name !== "mode");
 }
 
+/** What is wrong with one document beside the image, and says nothing about the next: the registry has answered. */
+const UNREADABLE: ReadonlySet<RegistryErrorCode> = new Set([
+  "not-found",
+  "content-mismatch",
+  "invalid-document",
+  "unsupported",
+  "limit",
+]);
+
 /** The image's repository as the signature room wants it. */
 function signatureSource(reference: ImageReference, registry: RegistryClient): SignatureSource {
   const { registry: host, repository } = reference;
@@ -106,13 +115,26 @@ function signatureSource(reference: ImageReference, registry: RegistryClient): S
         return await registry.fetchManifest(named(name), { signal });
       } catch (error) {
         if (error instanceof RegistryError && error.code === "not-found") return undefined;
-        throw error;
+        throw refusalOf(name, error);
       }
     },
-    blob: (descriptor, limit, signal) =>
-      wholeBlob(registry, named(descriptor.digest), descriptor, { limit, signal }),
+    async blob(descriptor, limit, signal) {
+      const { digest } = descriptor;
+      try {
+        return await wholeBlob(registry, named(digest), descriptor, { limit, signal });
+      } catch (error) {
+        throw refusalOf(digest, error);
+      }
+    },
     referrers: (digest, signal) => registry.listReferrers(named(digest), { signal }),
   };
+}
+
+/** The refusal of the one signature that cannot be read; any other failure as it is, as it would meet the next one too. */
+function refusalOf(name: string, failure: unknown): unknown {
+  if (!(failure instanceof RegistryError) || !UNREADABLE.has(failure.code)) return failure;
+  const message = `Cannot accept signature '${name}', which cannot be read: ${failure.message}`;
+  return new SignatureError("bad-bundle", message, { cause: failure });
 }
 
 async function wholeBlob(

@@ -51,8 +51,9 @@ export async function* findSignatures(
 
 async function* taggedSignatures(search: Reading): AsyncGenerator<StoredSignature | SignatureError> {
   const tag = `${search.digest.replace(":", "-")}.sig`;
-  const manifest = await search.source.manifest(tag, search.signal);
-  if (manifest) yield* readManifest(manifest, { ...search, form: "tag" });
+  const manifest = await search.source.manifest(tag, search.signal).catch(orRethrow);
+  if (manifest instanceof SignatureError) yield manifest;
+  else if (manifest) yield* readManifest(manifest, { ...search, form: "tag" });
 }
 
 async function* referringSignatures(search: Reading): AsyncGenerator<StoredSignature | SignatureError> {
@@ -60,12 +61,10 @@ async function* referringSignatures(search: Reading): AsyncGenerator<StoredSigna
   const referrers = (await source.referrers(digest, signal)).filter(mayBeSignature);
   search.budget.checkListed(referrers.length);
   for (const referrer of referrers) {
-    const manifest = await source.manifest(referrer.digest, signal);
-    if (manifest) yield* readManifest(manifest, { ...search, form: "referrer" });
-    else {yield new SignatureError(
-        "bad-bundle",
-        `Cannot read signature ${referrer.digest}: it is listed but absent`,
-      );}
+    const manifest = await source.manifest(referrer.digest, signal).catch(orRethrow) ??
+      new SignatureError("bad-bundle", `Cannot read signature ${referrer.digest}: it is listed but absent`);
+    if (manifest instanceof SignatureError) yield manifest;
+    else yield* readManifest(manifest, { ...search, form: "referrer" });
   }
 }
 

@@ -27,13 +27,14 @@ export interface FetchedManifest {
 }
 
 /**
- * The image's repository, as far as signatures need it. All that comes from it has been compared with its digest;
- * its errors (no connection, no access) pass through this room unchanged.
+ * The image's repository, as far as signatures need it. All that comes from it has been compared with its digest.
+ * A document that is not what it should be is a `SignatureError` `bad-bundle`, and the search goes on; all other errors
+ * (no connection, no access) pass through this room unchanged.
  */
 export interface SignatureSource {
   /** The manifest of a tag (`sha256-<hex>.sig`) or digest; `undefined` when there is none. */
   manifest(reference: string, signal: AbortSignal): Promise<FetchedManifest | undefined>;
-  /** A whole blob of at most `limit` bytes. */
+  /** A whole blob of at most `limit` bytes; one that is absent is as bad as one that cannot be read. */
   blob(descriptor: BlobDescriptor, limit: number, signal: AbortSignal): Promise<Uint8Array>;
   /** Manifests that name `digest` as their subject; empty where the registry knows none. */
   referrers(digest: string, signal: AbortSignal): Promise<readonly Referrer[]>;
