@@ -10,6 +10,9 @@ export interface PhaseLimits {
   readonly transferIdle: number;
 }
 
+/** The kernel's table is not read atomically, so somebody who is still connected may be missed. */
+const LOOKS_TO_BE_EMPTY = 3;
+
 /** Who is connected to the agent's port: addresses, or `undefined` where the system does not tell. */
 export type ConnectedPeers = readonly string[] | undefined;
 
@@ -22,6 +25,7 @@ export class ClassicPhases {
   readonly #deviceAddress: string | undefined;
   readonly #start: number;
   #place: Place | undefined;
+  #emptyInARow = 0;
   #lastProgress: number | undefined;
 
   /** The dial-in phase begins `now`. */
@@ -50,7 +54,9 @@ export class ClassicPhases {
       );
     }
     if (peers === undefined) return this.#overdueUnseen(now);
+    this.#emptyInARow = peers.length === 0 ? this.#emptyInARow + 1 : 0;
     if (peers.length === 0) {
+      if (this.#emptyInARow < LOOKS_TO_BE_EMPTY) return undefined;
       this.#place = undefined;
       if (now - this.#start < dialIn) return undefined;
       return failed(

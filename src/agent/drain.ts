@@ -37,6 +37,9 @@ const DELIVERING: ReadonlySet<TcpSocket["state"]> = new Set([
 /** States in which the peer has acknowledged every byte and our close: a reset leaves none of them. */
 const CLOSED_IN_ORDER: ReadonlySet<TcpSocket["state"]> = new Set(["fin-wait-2", "time-wait"]);
 
+/** The table is not read atomically, so a row that is still there may be missed. */
+const LOOKS_TO_BE_EMPTY = 3;
+
 /** Between two looks: an orderly close stands in the table only until the device says goodbye. */
 const DRAIN_INTERVAL = 20;
 
@@ -47,6 +50,7 @@ const DRAIN_INTERVAL = 20;
 export async function drain(world: Pick<World, "clock" | "files">, options: DrainOptions): Promise<Drain> {
   const { clock } = world;
   const seen = new Set<string>();
+  let emptyInARow = 0;
   let least = Infinity;
   let movedAt = clock.now();
   for (;;) {
@@ -55,8 +59,10 @@ export async function drain(world: Pick<World, "clock" | "files">, options: Drai
     for (const socket of sockets) seen.add(peerOf(socket));
     const bytes = sockets.filter(({ state }) => DELIVERING.has(state))
       .reduce((sum, socket) => sum + socket.unacknowledgedBytes, 0);
-    if (bytes === 0) return { kind: "drained", inOrder: isInOrder(sockets, seen, options) };
-    if (bytes < least) [least, movedAt] = [bytes, clock.now()];
+    emptyInARow = bytes === 0 ? emptyInARow + 1 : 0;
+    const inOrder = isInOrder(sockets, seen, options);
+    if (bytes === 0 && (inOrder || emptyInARow >= LOOKS_TO_BE_EMPTY)) return { kind: "drained", inOrder };
+    if (bytes > 0 && bytes < least) [least, movedAt] = [bytes, clock.now()];
     if (clock.now() - movedAt > options.idleTimeout) return { kind: "stuck", bytes };
     await clock.sleep(DRAIN_INTERVAL, options.signal);
   }

@@ -10,7 +10,12 @@ type Seen = readonly [now: number, seen: ConnectedPeers | "sent"];
 
 const TABLE: readonly (readonly [name: string, seen: readonly Seen[], code: string | undefined])[] = [
   ["nobody, in time", [[999, []]], undefined],
-  ["nobody, too late", [[1_000, []]], "never-dialled"],
+  ["nobody, too late", [[500, []], [999, []], [1_000, []]], "never-dialled"],
+  [
+    "somebody who is missed once, too late for the dial",
+    [[900, [device]], [1_100, []], [1_101, []]],
+    undefined,
+  ],
   ["the system does not tell, in time for both phases", [[1_499, undefined]], undefined],
   ["the system does not tell, too late for both", [[1_500, undefined]], "never-dialled"],
   ["the system does not tell, sending", [[1_400, "sent"], [1_599, undefined]], undefined],
@@ -42,7 +47,7 @@ const TABLE: readonly (readonly [name: string, seen: readonly Seen[], code: stri
     [[100, [stranger]], [400, []], [500, [device]], [999, [device]]],
     undefined,
   ],
-  ["gone again, too late", [[900, [device]], [1_100, []]], "never-dialled"],
+  ["gone again, too late", [[900, [device]], [1_100, []], [1_101, []], [1_102, []]], "never-dialled"],
   ["sending", [[900, [device]], [1_000, "sent"], [1_150, "sent"], [1_349, [device]]], undefined],
   ["sending stands still", [[1_000, "sent"], [1_200, [device]]], "transfer-broken"],
   [

@@ -86,6 +86,21 @@ Deno.test("drain: a connection that was reset leaves no row, and no receipt", as
   });
 });
 
+Deno.test("drain: a row that is missed once is not gone", async () => {
+  const peer = `${DEVICE}:50000`;
+  assertEquals(
+    await drained([
+      [{ state: "04", peer, left: 5000 }],
+      [],
+      [],
+      [{ state: "04", peer, left: 10 }],
+      [],
+      [{ state: "06", peer }],
+    ]),
+    { kind: "drained", inOrder: true },
+  );
+});
+
 Deno.test("drain: the orderly end of an earlier attempt is no receipt for the one that was reset", async () => {
   const attempt: Row = { state: "06", peer: `${DEVICE}:50000` };
   const served: Row = { state: "04", peer: `${DEVICE}:50001`, left: 9 };
