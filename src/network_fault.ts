@@ -18,6 +18,7 @@ const CODES: Readonly<Record<string, NetworkFault>> = {
   EHOSTDOWN: "unreachable",
   ENETUNREACH: "unreachable",
   ETIMEDOUT: "unreachable",
+  EPERM: "permission",
   ECONNRESET: "reset",
   ECONNABORTED: "reset",
   EPIPE: "reset",

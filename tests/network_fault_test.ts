@@ -81,6 +81,7 @@ Deno.test("networkFault: codes of the system come before words, and causes are l
     [coded("EHOSTUNREACH", { syscall: "read" }), "unreachable"],
     [coded("ETIMEDOUT"), "unreachable"],
     [coded("EPIPE"), "reset"],
+    [coded("EPERM"), "permission"],
     [coded("EAI_AGAIN"), "unresolved"],
     [coded("EWHATEVER"), "tls"],
     [new TypeError("x", { cause: new Error("y", { cause: coded("ECONNRESET") }) }), "reset"],

@@ -111,9 +111,14 @@ export const CHECK_OPTIONS: readonly Option[] = [
   value("max-image-size", IMAGE, "SIZE", "refuse larger images (the size of the device's slot)", [
     "MAX_IMAGE_SIZE",
   ]),
-  toggle("require-secure-boot-signature", IMAGE, "refuse images without a Secure Boot signature", [
-    "REQUIRE_SECURE_BOOT_SIGNATURE",
-  ]),
+  toggle(
+    "require-secure-boot-signature",
+    IMAGE,
+    "refuse images without a Secure Boot signature that their chip can check",
+    [
+      "REQUIRE_SECURE_BOOT_SIGNATURE",
+    ],
+  ),
   list("secure-boot-key-digest", IMAGE, "HEX", "trusted Secure Boot key digest, as burned into the device", [
     "SECURE_BOOT_KEY_DIGEST",
   ]),
