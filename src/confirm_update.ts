@@ -14,6 +14,8 @@ import type { HttpClient } from "./world.ts";
 export interface ConfirmInput {
   /** Reaches the device. */
   readonly http: HttpClient;
+  /** Holds a connection to the device from before it can have restarted, as far as one could be opened. */
+  readonly witness: UptimeWitness;
   /** The look before anything was sent. */
   readonly before: InfoReading;
   /** What the agent proved. */
@@ -66,7 +68,8 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
   const patience = Math.max(250, config.timeouts.confirm / 40, 2 * usual);
   const timeout = Math.min(config.timeouts.device, patience);
   const device = new DeviceClient(host, { http: input.http, clock, timeout });
-  using witness = new UptimeWitness(host, { connect: world.connect, clock, timeout });
+  using another = new UptimeWitness(host, { connect: world.connect, clock, timeout });
+  const witness = isElsewhere ? another : input.witness;
   log.info(`Watching ${formatDeviceAddress(host)} restart`);
   return await watchReturn(
     {

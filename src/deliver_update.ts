@@ -14,6 +14,7 @@ import { AttemptMarker } from "./device/attempt_marker.ts";
 import { formatDeviceAddress } from "./device/device_address.ts";
 import type { DeviceClient } from "./device/device_client.ts";
 import { DeviceError } from "./device/device_error.ts";
+import type { UptimeWitness } from "./device/uptime_witness.ts";
 import { isDottedIpv4 } from "./device/update_request.ts";
 import type { FirmwareFile } from "./firmware/firmware_file.ts";
 import type { DeviceIdentity } from "./identify_device.ts";
@@ -27,6 +28,8 @@ import { untilAborted } from "./until_aborted.ts";
 export interface DeliverInput {
   /** The HTTP side of the device. */
   readonly device: DeviceClient;
+  /** Told to hold a connection from before the device can restart. */
+  readonly witness: UptimeWitness;
   /** The verified firmware. */
   readonly file: FirmwareFile;
   /** The device's certificate, when it showed one ahead of time. */
@@ -97,7 +100,7 @@ function demandRecognisable({ config }: Job, { device, identity }: DeliverInput)
 /** Asks while the agent serves. A reply that comes after the firmware, or never, changes nothing any more. */
 async function askAndServe(
   job: Job,
-  { device, agent, agentIp }: DeliverInput & {
+  { device, witness, agent, agentIp }: DeliverInput & {
     readonly agent: AgentProcess;
     readonly agentIp: string;
   },
@@ -108,15 +111,13 @@ async function askAndServe(
   let unanswered: string | undefined;
   const [, verdict] = await sideBySide(signal, [
     async (signal) => {
-      const asking = askDevice(job, device, {
-        agentIp,
-        announced,
-        signal: AbortSignal.any([signal, served.signal]),
-      });
-      unanswered = await asking.catch((error) => {
-        if (served.signal.aborted) return undefined;
-        throw error;
-      });
+      const meanwhile = AbortSignal.any([signal, served.signal]);
+      try {
+        unanswered = await askDevice(job, device, { agentIp, announced, signal: meanwhile });
+        if (job.config.confirm !== "off") await witness.hold(meanwhile);
+      } catch (error) {
+        if (!served.signal.aborted) throw error;
+      }
     },
     async (signal) => {
       const verdict = await untilAborted(agent.verdict, signal);

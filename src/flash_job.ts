@@ -7,6 +7,7 @@ import { confirmUpdate } from "./confirm_update.ts";
 import { deliverUpdate } from "./deliver_update.ts";
 import { formatDeviceAddress } from "./device/device_address.ts";
 import { DeviceClient, type InfoReading } from "./device/device_client.ts";
+import { UptimeWitness } from "./device/uptime_witness.ts";
 import type { FirmwareFile } from "./firmware/firmware_file.ts";
 import { identifyDevice } from "./identify_device.ts";
 import type { Job } from "./job/job.ts";
@@ -72,7 +73,9 @@ async function runJob(job: Job, signal: AbortSignal): Promise<Ending> {
   await using resources = new AsyncDisposableStack();
   const { config, world } = job;
   const http = resources.use(world.openHttp({ proxy: "direct" }));
-  const device = new DeviceClient(config.host, { http, clock: world.clock, timeout: config.timeouts.device });
+  const reach = { clock: world.clock, timeout: config.timeouts.device };
+  const device = new DeviceClient(config.host, { http, ...reach });
+  const witness = resources.use(new UptimeWitness(config.host, { connect: world.connect, ...reach }));
 
   const [[firmware, before], identity] = await sideBySide(signal, [
     (signal) => obtainFitFirmware(job, { device, resources }, signal),
@@ -81,10 +84,10 @@ async function runJob(job: Job, signal: AbortSignal): Promise<Ending> {
   const settled = compareVersions(job, before, imageVersion(firmware.inspected.inspection));
   if (settled !== undefined) return settled;
 
-  const delivery = await deliverUpdate(job, { device, file: firmware.file, identity }, signal);
+  const delivery = await deliverUpdate(job, { device, witness, file: firmware.file, identity }, signal);
   return await confirmUpdate(
     job,
-    { http, before, delivery, imageVersion: imageVersion(firmware.inspected.inspection) },
+    { http, witness, before, delivery, imageVersion: imageVersion(firmware.inspected.inspection) },
     signal,
   );
 }

@@ -41,6 +41,8 @@ export class LabDevice implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
   #http: DeviceHttp | undefined;
+  /** Outages that are going on. */
+  #refusals = 0;
   /** Servers that lost power: connections to them are there for their peers alone. */
   readonly #before: DeviceHttp[] = [];
   #hostname: string;
@@ -237,7 +239,8 @@ export class LabDevice implements AsyncDisposable {
       this.#note("rejected");
       const { awayFor } = this.#behaviour;
       if (awayFor === undefined) return;
-      await this.#pause(DEVICE_TIMES.beforeRestart);
+      // After the earliest restart, and when the job looks already, however busy the machine is.
+      await this.#pause(3 * DEVICE_TIMES.beforeRestart);
       return await this.#refuseFor(awayFor);
     }
     this.#note("verified");
@@ -273,10 +276,12 @@ export class LabDevice implements AsyncDisposable {
   /** What is connected stays so. */
   async #refuseFor(duration: number): Promise<void> {
     const http = this.#http;
+    this.#refusals++;
     http?.stopListening();
     if (duration === Infinity) return;
     await this.#pause(duration);
-    if (this.#http === http) http?.listenAgain();
+    // Another outage may have begun meanwhile.
+    if (--this.#refusals === 0 && this.#http === http) http?.listenAgain();
   }
 
   #expected(): Uint8Array {
