@@ -71,6 +71,11 @@ export class DeviceLink {
     throw link.#end?.error ?? new Error("Cannot finish the handshake: the agent closed the connection");
   }
 
+  /** Bytes that its system has handed to it, those of TLS itself included: it may not have read them yet. */
+  get arrivedBytes(): number {
+    return this.#tcp.bytesRead;
+  }
+
   /** Sends `bytes` as one record. Resolves too when the link is closed meanwhile. */
   write(bytes: Uint8Array): Promise<void> {
     return this.#done((done) => this.#tls.write(bytes, done));

@@ -10,6 +10,8 @@ export interface DialAttempt {
   readonly at: number;
   /** What came of it: `connected`, or why not. */
   result: string;
+  /** What it reached. */
+  link?: DeviceLink;
 }
 
 /** What the OTA task works with. */
@@ -96,6 +98,7 @@ async function dialAgent(board: OtaBoard): Promise<DeviceLink | undefined> {
     try {
       const link = await DeviceLink.dial(board.dial);
       attempt.result = "connected";
+      attempt.link = link;
       board.note("connected");
       return link;
     } catch (error) {
