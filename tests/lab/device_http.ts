@@ -1,4 +1,5 @@
 import { closeQuietly, isConnectionEnd, sendAll } from "./device_sockets.ts";
+import { OwnPorts } from "./own_ports.ts";
 
 /**
  * The HTTP server of ESP-IDF, seen from outside: at most 7 sockets, small headers, Content-Length only.
@@ -42,8 +43,8 @@ export interface DeviceHttpOptions {
 const MAXIMUM_SOCKETS = 7;
 /** ESP-IDF waits 5 s for the rest of a request. It is a guard and no pace, so it is never scaled. */
 const RECEIVE_TIMEOUT = 5000;
-/** A port outside those which the system hands out by itself, so that it is still free after a restart. */
-const OWN_PORTS = { first: 20_000, count: 12_000 } as const;
+/** Where a device listens when nobody says where. */
+const PORTS = new OwnPorts(20_000, 12_000);
 
 /** ESP-IDF's sentences for its own errors. */
 const ERROR_BODIES: Readonly<Record<number, string>> = {
@@ -200,15 +201,7 @@ export class DeviceHttp {
 }
 
 function listen({ hostname, port }: DeviceHttpOptions): Deno.TcpListener {
-  if (port !== 0) return Deno.listen({ hostname, port });
-  for (let attempt = 1;; attempt++) {
-    try {
-      const candidate = OWN_PORTS.first + Math.floor(Math.random() * OWN_PORTS.count);
-      return Deno.listen({ hostname, port: candidate });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse) || attempt === 100) throw error;
-    }
-  }
+  return port === 0 ? PORTS.listen(hostname) : Deno.listen({ hostname, port });
 }
 
 async function respond(socket: Deno.TcpConn, reply: Exclude<DeviceReply, string>): Promise<void> {

@@ -7,6 +7,7 @@ import type { DeviceBehaviour } from "./device_behaviour.ts";
 import type { DeviceEvent } from "./device_options.ts";
 import type { Timings } from "./device_timings.ts";
 import { type LabRegistry, startRegistry } from "./registry.ts";
+import { OwnPorts } from "./own_ports.ts";
 
 /** How the world of one job differs from the usual one. */
 export interface LabOptions {
@@ -134,18 +135,10 @@ export function stopSignal(): AbortSignal {
   return stopped.signal;
 }
 
-/** Ports outside those which the system hands out by itself: no outgoing connection can take one meanwhile. */
-const AGENT_PORTS = { first: 10_000, count: 10_000 } as const;
+const AGENT_PORTS = new OwnPorts(10_000, 10_000);
 
 /** A port that nobody uses now. */
 export function freePort(): number {
-  for (let attempt = 1;; attempt++) {
-    try {
-      const port = AGENT_PORTS.first + Math.floor(Math.random() * AGENT_PORTS.count);
-      using listener = Deno.listen({ hostname: "0.0.0.0", port });
-      return listener.addr.port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse) || attempt === 100) throw error;
-    }
-  }
+  using listener = AGENT_PORTS.listen("0.0.0.0");
+  return listener.addr.port;
 }
