@@ -16,6 +16,7 @@ import {
   assertUpdated,
   reportOf,
   runLabJob,
+  SEEN,
 } from "./lab_job.ts";
 
 const JSON_OUTPUT = ["--output", "json"];
@@ -53,7 +54,7 @@ Deno.test("flashjob: VERSION alone never makes a device current, whatever it say
 });
 
 Deno.test("flashjob: the same version is sent again and counts by the restart that was seen", async () => {
-  await using lab = await startLab({ from: "1.1.0" });
+  await using lab = await startLab({ timings: SEEN, from: "1.1.0" });
   const run = await runLabJob(lab, { args: JSON_OUTPUT });
   assertEquals(run.code, 0, run.stdout + run.stderr);
   const report = reportOf(run);
@@ -63,8 +64,8 @@ Deno.test("flashjob: the same version is sent again and counts by the restart th
 });
 
 Deno.test("flashjob: a device that cannot tell its version is only claimed to have taken the image", async () => {
-  await using lab = await startLab({ behaviour: { info: "absent" } });
-  const run = await runLabJob(lab, { args: [...JSON_OUTPUT, "--confirm-timeout", "3s"] });
+  await using lab = await startLab({ timings: SEEN, behaviour: { info: "absent" } });
+  const run = await runLabJob(lab, { args: [...JSON_OUTPUT, "--confirm-timeout", "4s"] });
   assertEquals(run.code, 0, run.stdout + run.stderr);
   const report = reportOf(run);
   assertEquals(report.outcome, "updated-unconfirmed");

@@ -11,6 +11,7 @@ import { deviceBehaviours } from "../lab/device_behaviour.ts";
 import { startDevice } from "../lab/device.ts";
 import { freePort } from "../lab/lab_world.ts";
 import { testFailures } from "./failure_case.ts";
+import { SEEN } from "./lab_job.ts";
 
 testFailures("device", [
   {
@@ -131,8 +132,7 @@ testFailures("device", [
   },
   {
     name: "a device that returns with the old version",
-    // Slow enough that its restart is seen, however busy the machine is.
-    lab: { timings: 1 / 8, behaviour: deviceBehaviours["rollback"] ?? {} },
+    lab: { timings: SEEN, behaviour: deviceBehaviours["rollback"] ?? {} },
     outcome: "old-version",
     cause: /restarted and runs 1\.0\.0 again, wanted 1\.1\.0/,
     device: "old",
@@ -154,8 +154,8 @@ testFailures("device", [
   },
   {
     name: "a device that cannot tell its version, with --confirm require",
-    lab: { behaviour: { info: "absent" } },
-    args: ["--confirm", "require", "--confirm-timeout", "2s"],
+    lab: { timings: SEEN, behaviour: { info: "absent" } },
+    args: ["--confirm", "require", "--confirm-timeout", "4s"],
     outcome: "not-confirmed",
     cause: /it does not tell its version/,
     device: "new",

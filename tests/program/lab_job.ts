@@ -11,6 +11,9 @@ import { type Outcome, OUTCOMES } from "../../src/job/job_outcome.ts";
 import type { Lab } from "../lab/lab_world.ts";
 import { type ProgramOptions, type ProgramRun, runProgram } from "../lab/program.ts";
 
+/** Timings of a device slow enough that its restart is seen, however busy the machine is. */
+export const SEEN = 1 / 8;
+
 /** Deadlines for devices that live forty times as fast as real ones. */
 export const SHORT_DEADLINES: Readonly<Record<string, string>> = {
   DIAL_IN_TIMEOUT: "4s",

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { startLab } from "../lab/lab_world.ts";
-import { assertFailed, assertUpdated, reportOf, runLabJob } from "./lab_job.ts";
+import { assertFailed, assertUpdated, reportOf, runLabJob, SEEN } from "./lab_job.ts";
 
 const JSON_OUTPUT = ["--output", "json"];
 
@@ -32,7 +32,7 @@ Deno.test("flashjob: a device that refused, and one that was updated, may be ask
     const run = await runLabJob(refusing, { args: JSON_OUTPUT, environment });
     assertFailed(run, { outcome: "update-refused", cause: /500/ });
   }
-  await using lab = await startLab();
+  await using lab = await startLab({ timings: SEEN });
   for (const verdict of ["confirmed-new", "confirmed-same"]) {
     const environment = { XDG_RUNTIME_DIR: lab.directory };
     const run = await runLabJob(lab, { args: JSON_OUTPUT, environment });
