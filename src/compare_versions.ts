@@ -1,5 +1,6 @@
 import { compare, tryParse } from "@std/semver";
 import { sameVersion } from "./device/confirmation.ts";
+import { formatDeviceAddress } from "./device/device_address.ts";
 import type { InfoReading } from "./device/device_client.ts";
 import type { Job } from "./job/job.ts";
 import { JobFailure } from "./job/job_outcome.ts";
@@ -7,7 +8,7 @@ import type { Ending } from "./job/job_record.ts";
 
 /**
  * Decides by the versions whether to go on: an ending, or nothing when the update shall be sent. Throws
- * {@linkcode JobFailure} `downgrade-refused`.
+ * {@linkcode JobFailure} `downgrade-refused`, and in a dry run `device-unreachable`.
  */
 export function compareVersions(job: Job, before: InfoReading, next: string | undefined): Ending | undefined {
   const { config } = job;
@@ -28,12 +29,24 @@ export function compareVersions(job: Job, before: InfoReading, next: string | un
     }
   }
   if (!config.dryRun) return undefined;
+  demandReachable(job, before);
   return {
     outcome: "dry-run",
     message: `Version ${next ?? "unknown"} is ready to be sent to the device, which runs ${
       current ?? "an unknown one"
     }`,
   };
+}
+
+/** In earnest the request to update would tell; a device that only keeps silent may take it. */
+function demandReachable({ config }: Job, before: InfoReading): void {
+  if (before.kind !== "silent" || (before.sign !== "refused" && before.sign !== "nothing")) return;
+  throw new JobFailure(
+    "device-unreachable",
+    `Cannot reach the device at '${
+      formatDeviceAddress(config.host)
+    }': ${before.found}, the update would end here`,
+  );
 }
 
 /** True when both are semantic versions and `next` is older than `current`. */

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { writeClassicAgent } from "../lab/classic_agent.ts";
-import { startLab } from "../lab/lab_world.ts";
+import { freePort, startLab } from "../lab/lab_world.ts";
 import {
   assertFailed,
   assertNotUpdated,
@@ -43,6 +43,27 @@ Deno.test("flashjob --dry-run: the built-in agent's device is attested ahead, so
   const run = await runLabJob(lab, { args: ["--dry-run", "--output", "json"] });
   assertFailed(run, { outcome: "attestation-refused", cause: /401/ });
   assertUndisturbed(lab);
+});
+
+Deno.test("flashjob --dry-run: a device that cannot be reached would not be updated", async () => {
+  await using lab = await startLab();
+  const args = ["--dry-run", "--output", "json"];
+  for (
+    const [host, cause] of [[`127.0.0.1:${freePort()}`, /refused/], ["thermo.invalid", /not known/]] as const
+  ) {
+    const run = await runLabJob(lab, {
+      args,
+      environment: { HOST_ENDPOINT: host, EXTERNAL_IP: "192.0.2.7" },
+    });
+    assertFailed(run, { outcome: "device-unreachable", cause });
+  }
+  assertUndisturbed(lab);
+});
+
+Deno.test("flashjob --dry-run: a device without an answer on /info is up all the same", async () => {
+  await using lab = await startLab({ behaviour: { info: "reset" } });
+  const run = await runLabJob(lab, { args: ["--dry-run", "--output", "json"] });
+  assertEquals(reportOf(run).outcome, "dry-run", run.stderr);
 });
 
 Deno.test("flashjob --dry-run: a downgrade is refused as in earnest, and allowed by its flag", async () => {
