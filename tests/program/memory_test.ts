@@ -65,9 +65,9 @@ function peakMemory(pid: number): number | undefined {
   try {
     const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`)) ?? [];
     return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+  } catch {
+    // Gone, which the runtime tells in several ways.
+    return undefined;
   }
 }
 
