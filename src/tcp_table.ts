@@ -54,6 +54,12 @@ const MAX_TABLE_BYTES = 16 * 1024 * 1024;
 /** The table is read often and may be long, so it is read in pieces of this size, of which few rows are kept. */
 const PIECE_BYTES = 64 * 1024;
 
+/**
+ * Looks in a row that must miss a socket before it is gone: the kernel does not show its table at one moment, so a row
+ * that is still there may be skipped.
+ */
+export const LOOKS_TO_BE_GONE = 3;
+
 /** The sockets of the namespace that have this local port, or `undefined` where the system does not tell. */
 export async function socketsOnPort(port: number, files: Files): Promise<TcpSocket[] | undefined> {
   const [ipv4, ipv6] = await Promise.all(

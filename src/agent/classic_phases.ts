@@ -1,3 +1,4 @@
+import { LOOKS_TO_BE_GONE } from "../tcp_table.ts";
 import { type AgentSign, failed, type FailedVerdict } from "./agent_transcript.ts";
 
 /** How long each phase of an agent may take, in milliseconds. */
@@ -9,9 +10,6 @@ export interface PhaseLimits {
   /** Between two signs of progress of the transfer. */
   readonly transferIdle: number;
 }
-
-/** The kernel's table is not read atomically, so somebody who is still connected may be missed. */
-const LOOKS_TO_BE_EMPTY = 3;
 
 /** Who is connected to the agent's port: addresses, or `undefined` where the system does not tell. */
 export type ConnectedPeers = readonly string[] | undefined;
@@ -56,7 +54,7 @@ export class ClassicPhases {
     if (peers === undefined) return this.#overdueUnseen(now);
     this.#emptyInARow = peers.length === 0 ? this.#emptyInARow + 1 : 0;
     if (peers.length === 0) {
-      if (this.#emptyInARow < LOOKS_TO_BE_EMPTY) return undefined;
+      if (this.#emptyInARow < LOOKS_TO_BE_GONE) return undefined;
       this.#place = undefined;
       if (now - this.#start < dialIn) return undefined;
       return failed(

@@ -1,4 +1,4 @@
-import { socketsOnPort, type TcpSocket } from "../tcp_table.ts";
+import { LOOKS_TO_BE_GONE, socketsOnPort, type TcpSocket } from "../tcp_table.ts";
 import type { World } from "../world.ts";
 
 /** What is known of the connection that is to be drained. */
@@ -37,9 +37,6 @@ const DELIVERING: ReadonlySet<TcpSocket["state"]> = new Set([
 /** States in which the peer has acknowledged every byte and our close: a reset leaves none of them. */
 const CLOSED_IN_ORDER: ReadonlySet<TcpSocket["state"]> = new Set(["fin-wait-2", "time-wait"]);
 
-/** The table is not read atomically, so a row that is still there may be missed. */
-const LOOKS_TO_BE_EMPTY = 3;
-
 /** Between two looks: an orderly close stands in the table only until the device says goodbye. */
 const DRAIN_INTERVAL = 20;
 
@@ -61,7 +58,7 @@ export async function drain(world: Pick<World, "clock" | "files">, options: Drai
       .reduce((sum, socket) => sum + socket.unacknowledgedBytes, 0);
     emptyInARow = bytes === 0 ? emptyInARow + 1 : 0;
     const inOrder = isInOrder(sockets, seen, options);
-    if (bytes === 0 && (inOrder || emptyInARow >= LOOKS_TO_BE_EMPTY)) return { kind: "drained", inOrder };
+    if (bytes === 0 && (inOrder || emptyInARow >= LOOKS_TO_BE_GONE)) return { kind: "drained", inOrder };
     if (bytes > 0 && bytes < least) [least, movedAt] = [bytes, clock.now()];
     if (clock.now() - movedAt > options.idleTimeout) return { kind: "stuck", bytes };
     await clock.sleep(DRAIN_INTERVAL, options.signal);

@@ -16,7 +16,7 @@ export interface Command {
   readonly positionals: readonly string[];
   /** Does the work; resolves to the exit code. Throws `ConfigError` for what the line and the environment ask for. */
   run(context: CommandContext): Promise<number>;
-  /** How a program is told of a line that cannot be run, where the usual object is not what it expects. */
+  /** Tells of a line that cannot be run as the command tells its other ends; without it the line alone is complained of. */
   refuse?(context: CommandContext, error: ConfigError): Promise<number>;
 }
 

@@ -156,8 +156,8 @@ function unwritable(output: string, found: string, cause?: unknown): JobFailure 
 }
 
 /**
- * Temporary files beside the output, so that the last step is a rename and never half a file. Their directory keeps
- * others out until then, so the file may be what it will be: as open as any new file of the user's.
+ * Temporary files beside the output, so that the last step is a rename and never half a file. The file gets the
+ * permissions of any new file of the user's from the start: until the rename its directory keeps others out.
  */
 function withTemporaryFilesIn(directory: string, { files, ...world }: World): World {
   const makeTempDirectory = (): Promise<string> => files.makeTempDirectory(directory);

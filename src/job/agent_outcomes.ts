@@ -9,7 +9,7 @@ export const AGENT_OUTCOMES: Record<AgentFailureCode, Outcome> = {
   "never-dialled": "device-never-dialled",
   "tls-refused": "tls-refused",
   "wrong-device": "wrong-device",
-  // Nobody was asked: who dialled was no device as far as anybody can tell.
+  // Without a usable certificate the attestation server was never asked, so nothing was refused or unavailable.
   "certificate-invalid": "device-never-dialled",
   "attestation-refused": "attestation-refused",
   "attestation-unavailable": "attestation-unavailable",

@@ -159,7 +159,7 @@ export const OUTCOMES = {
     "Raise --timeout, or see in the log which phase took so long",
   ),
   "interrupted": row(130, "Stopped by SIGINT", ""),
-  "terminated": row(143, "Stopped by SIGTERM", ""),
+  "terminated": row(143, "Stopped by SIGTERM, SIGHUP or SIGQUIT", ""),
 } as const satisfies Record<string, OutcomeRow>;
 
 /** A process signal that stops the program in order. */

@@ -1,5 +1,5 @@
 import { DeadlineError, within } from "../deadline.ts";
-import { socketsOnPort, type TcpSocket } from "../tcp_table.ts";
+import { LOOKS_TO_BE_GONE, socketsOnPort, type TcpSocket } from "../tcp_table.ts";
 import { untilAborted } from "../until_aborted.ts";
 import type { Clock, Files, TlsConnection } from "../world.ts";
 
@@ -48,9 +48,6 @@ export type CloseVerdict = "acknowledged" | "undelivered" | "gone" | "unknown" |
 
 /** What the transport below a connection tells of its end. */
 export type ConnectionEnd = Pick<TlsConnection, "transportEnd" | "isBroken">;
-
-/** The table is not read atomically, so a row may be missed once. */
-const LOOKS_TO_BE_GONE = 3;
 
 /** A device that said goodbye but leaves its socket open sends no FIN; it has acknowledged everything by then. */
 const FIN_PATIENCE = 2_000;

@@ -166,8 +166,10 @@ Deno.test("startAgent: grandchildren that hold the pipes do not hold the verdict
   assertLess(performance.now() - begin, 4_000);
 });
 
-for (const [kind, words] of [["an", []], ["a stubborn", ["stubborn"]]] as const) {
-  Deno.test(`startAgent: stop ends ${kind} agent behind a wrapper, and the port is free`, async () => {
+for (
+  const [agentKind, words] of [["an agent", []], ["an agent that ignores SIGTERM", ["stubborn"]]] as const
+) {
+  Deno.test(`startAgent: stop ends ${agentKind} behind a wrapper, and the port is free`, async () => {
     const port = freePort();
     const agent = start(wrapped(listening(port, ...words)), { port });
     await agent.ready;

@@ -1,7 +1,7 @@
 /**
  * A program that listens on the port of its first argument, says nothing, and tells on stderr how many connections it
- * saw when it is asked to end: for what a supervisor does to an agent that it cannot hear. With the word `stubborn`
- * after the port it goes on.
+ * saw on SIGTERM: for what a supervisor does to an agent that it cannot hear. With the word `stubborn` after the port
+ * SIGTERM does not end it.
  *
  * @module
  */
