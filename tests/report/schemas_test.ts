@@ -38,7 +38,8 @@ const CASES: readonly ReportCase[] = [
   },
   {
     name: "a device that is not genuine",
-    lab: { attestation: "401" },
+    // It is asked about when it dials, when the file is there for sure.
+    lab: { attestation: "401", behaviour: { onboard: "absent" } },
     outcome: "attestation-refused",
     holds: ["remedy", "image", "file", "device"],
   },
