@@ -1,7 +1,6 @@
 import { ConfigError } from "./job/config_error.ts";
 import type { Job } from "./job/job.ts";
-import type { JobConfig } from "./job/job_config.ts";
-import { JobFailure } from "./job/job_outcome.ts";
+import type { AgentSettings } from "./job/job_config.ts";
 import { readKeyPair } from "./ota_agent/key_pair.ts";
 import { OtaAgentError } from "./ota_agent/ota_agent_error.ts";
 import type { FileFacts, World } from "./world.ts";
@@ -9,67 +8,76 @@ import type { FileFacts, World } from "./world.ts";
 /**
  * The agent that was asked for; by default the program at the classic path if one is there.
  *
- * What it could not start without is looked for here, before anything is fetched or asked. Throws
- * {@linkcode JobFailure} `agent-failed`; a dry run, which starts none, only warns. Throws {@linkcode ConfigError} when
- * the agent cannot do what is required of it.
+ * What it could not start without is looked for here, before anything is fetched or asked. Throws {@linkcode ConfigError}
+ * with all that keeps it from doing what is asked of it; a dry run, which starts none, only warns of what is missing.
  */
 export async function chooseAgent(
-  config: JobConfig,
+  settings: AgentSettings,
   world: World,
   warn: (message: string) => void,
 ): Promise<Job["agent"]> {
-  const agent = await chosenAgent(config, world);
-  if (agent.kind === "classic" && config.verifyIdentity === "require") {
-    throw new ConfigError([
+  const agent = await chosenAgent(settings, world);
+  const missing = await missingFiles(agent, settings, world);
+  const faults = settings.dryRun ? [] : missing;
+  if (settings.dryRun) missing.forEach((fault) => warn(`The update itself would fail here: ${fault}`));
+  if (agent.kind === "classic" && settings.verifyIdentity === "require") {
+    faults.push(
       `Cannot verify the device's identity: the agent '${agent.path}' serves whoever dials first, ` +
-      "--verify-identity require needs --agent builtin",
-    ]);
+        "--verify-identity require needs --agent builtin",
+    );
   }
-  try {
-    if (agent.kind === "classic") await demandProgram(agent.path, world);
-    for (const path of [config.serverCertificate, config.serverKey]) await demandPem(path, world);
-    // Of an agent that is not ours only what no program could do without is known.
-    if (agent.kind === "builtin") await demandKeyPair(config, world);
-  } catch (error) {
-    if (!config.dryRun || !(error instanceof JobFailure)) throw error;
-    warn(`The update itself would fail here: ${error.message}`);
-  }
+  if (faults.length > 0) throw new ConfigError(faults);
   return agent;
 }
 
-async function chosenAgent({ agent }: JobConfig, { files }: World): Promise<Job["agent"]> {
+/** What is needed to start `agent` and is not there, one sentence each. */
+async function missingFiles(agent: Job["agent"], settings: AgentSettings, world: World): Promise<string[]> {
+  const { serverCertificate, serverKey } = settings;
+  const missing = (await Promise.all([
+    agent.kind === "classic" ? programFault(agent.path, world) : undefined,
+    pemFault(serverCertificate, "--server-crt, SERVER_CRT_PATH", world),
+    pemFault(serverKey, "--server-key, SERVER_KEY_PATH", world),
+  ])).filter((fault) => fault !== undefined);
+  if (missing.length > 0 || agent.kind === "classic") return missing;
+  // Of an agent that is not ours only what no program could do without is known.
+  const fault = await keyPairFault(settings, world);
+  return fault === undefined ? [] : [fault];
+}
+
+async function chosenAgent({ agent }: AgentSettings, { files }: World): Promise<Job["agent"]> {
   if (agent.kind !== "default") return agent;
   // What cannot be looked at may be there: then it is the agent, and cannot be started.
   const isThere = await files.facts(agent.path).then((facts) => facts?.isFile === true, () => true);
   return isThere ? { kind: "classic", path: agent.path } : { kind: "builtin" };
 }
 
-async function demandProgram(path: string, world: World): Promise<void> {
+async function programFault(path: string, world: World): Promise<string | undefined> {
   const seen = await lookAt(path, world);
   const isProgram = typeof seen !== "string" && seen.isFile &&
     (seen.mode === null || (seen.mode & 0o111) !== 0);
-  if (isProgram) return;
+  if (isProgram) return undefined;
   const found = typeof seen === "string" ? seen : "it is no executable file";
-  throw new JobFailure(
-    "agent-failed",
-    `Cannot start the agent '${path}': ${found}, wanted a program (--agent, OTA_AGENT_PATH) or 'builtin'`,
-  );
+  return `Cannot start the agent '${path}': ${found}, wanted a program (--agent, OTA_AGENT_PATH) or 'builtin'`;
 }
 
 /** A pipe would be waited for without an end. */
-async function demandPem(path: string, world: World): Promise<void> {
+async function pemFault(path: string, settings: string, world: World): Promise<string | undefined> {
   const seen = await lookAt(path, world);
-  if (typeof seen !== "string" && seen.isFile) return;
+  if (typeof seen !== "string" && seen.isFile) return undefined;
   const found = typeof seen === "string" ? seen : "it is no file";
-  throw new JobFailure("agent-failed", `Cannot read '${path}': ${found}, wanted a PEM file`);
+  return `Cannot read '${path}': ${found}, wanted a PEM file (${settings})`;
 }
 
-async function demandKeyPair({ serverCertificate, serverKey }: JobConfig, world: World): Promise<void> {
+async function keyPairFault(
+  { serverCertificate, serverKey }: AgentSettings,
+  world: World,
+): Promise<string | undefined> {
   try {
     await readKeyPair({ certificatePath: serverCertificate, keyPath: serverKey }, world);
+    return undefined;
   } catch (error) {
     if (!(error instanceof OtaAgentError)) throw error;
-    throw new JobFailure("agent-failed", error.message, { cause: error });
+    return error.message;
   }
 }
 

@@ -2,7 +2,6 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { chooseAgent } from "../src/choose_agent.ts";
 import { denoWorld } from "../src/deno_world.ts";
 import { ConfigError } from "../src/job/config_error.ts";
-import { JobFailure } from "../src/job/job_outcome.ts";
 import { quietLog } from "./ota_agent/agent_run.ts";
 import { serverPair } from "./builders/certificates.ts";
 import { configOf } from "./job/job_world.ts";
@@ -52,7 +51,7 @@ Deno.test("chooseAgent: by default the program at the classic path, and our own 
   assertEquals(await choose(`${directory}/absent`), { kind: "builtin" });
   // A directory is no program; one that may not be looked at may be one, and then ours must not take its place.
   assertEquals(await choose(directory), { kind: "builtin" });
-  const error = await assertRejects(() => choose(`${directory}/closed/agent`), JobFailure);
+  const error = await assertRejects(() => choose(`${directory}/closed/agent`), ConfigError);
   assertStringIncludes(error.message, `Cannot start the agent '${directory}/closed/agent'`);
 });
 
@@ -91,14 +90,26 @@ Deno.test("chooseAgent: an agent that cannot start is refused, and only warned o
   for (const [agent, environment, cause] of table) {
     const error = await assertRejects(
       () => chooseAgent(configOf({ agent }, environment), world, () => undefined),
-      JobFailure,
+      ConfigError,
     );
-    assertEquals(error.code, "agent-failed");
+    assertEquals(error.faults.length, 1);
     assertStringIncludes(error.message, cause);
     const warnings: string[] = [];
     const dry = configOf({ agent, "dry-run": true }, environment);
     await chooseAgent(dry, world, (message) => warnings.push(message));
     assertEquals(warnings.length, 1);
     assertStringIncludes(warnings[0] ?? "", cause);
+  }
+});
+
+Deno.test("chooseAgent: everything that is missing is told at once, with the settings that name it", async () => {
+  const absent = { SERVER_CRT_PATH: "/absent/a.crt", SERVER_KEY_PATH: "/absent/a.key" };
+  const settings = configOf({ agent: "/absent/agent", "verify-identity": "require" }, absent);
+  const error = await assertRejects(() => chooseAgent(settings, world, () => undefined), ConfigError);
+  assertEquals(error.faults.length, 4);
+  for (
+    const named of ["--agent, OTA_AGENT_PATH", "--server-crt, SERVER_CRT_PATH", "--server-key", "identity"]
+  ) {
+    assertStringIncludes(error.message, named);
   }
 });

@@ -114,7 +114,7 @@ const endings: Readonly<Record<Outcome, Ending>> = {
     isUpdated: true,
   },
   "old-version": { lab: { behaviour: { afterRestart: "rollback" }, timings: 2 / 5 }, asked: 1 },
-  "agent-failed": { arrange: () => environment({ SERVER_KEY_PATH: "/nonexistent.key" }), asked: 0 },
+  "agent-failed": { arrange: () => environment({ OTA_AGENT_PATH: "/bin/true" }), asked: 0 },
   "image-rejected": {
     lab: { behaviour: { rejectsImage: true } },
     arrange: () => environment({ CONFIRM_TIMEOUT: "2s" }),

@@ -1,14 +1,16 @@
+import { chooseAgent } from "../choose_agent.ts";
 import { within } from "../deadline.ts";
 import { flashJob } from "../flash_job.ts";
 import { ConfigError } from "../job/config_error.ts";
-import { type JobConfig, readJobConfig } from "../job/job_config.ts";
+import { type JobConfig, readAgentSettings, readJobConfig } from "../job/job_config.ts";
 import { FLASH_OPTIONS } from "../job/job_options.ts";
 import { JobRecord } from "../job/job_record.ts";
-import { Settings } from "../job/option.ts";
+import { Faults, Settings } from "../job/option.ts";
 import { endingOf } from "../job_ending.ts";
 import { finalLine, type JobReport, terminationMessage } from "../report/job_report.ts";
 import type { Progress } from "../report/progress.ts";
 import { visibleJson } from "../report/visible_text.ts";
+import { untilAborted } from "../until_aborted.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { commandDeadline } from "./command_deadline.ts";
 import { readPassword } from "./read_password.ts";
@@ -53,12 +55,29 @@ async function runJob(context: CommandContext, settings: Settings): Promise<JobR
   try {
     config = readJobConfig(settings, await readPassword(settings, context));
   } catch (error) {
-    if (!(error instanceof ConfigError) && !signal.aborted) throw error;
-    return new JobRecord(world.clock).report(endingOf(signal.aborted ? signal.reason : error));
+    const record = new JobRecord(world.clock);
+    if (signal.aborted) return record.report(endingOf(signal.reason));
+    if (!(error instanceof ConfigError)) throw error;
+    return record.report(endingOf(await withAgentFaults(error, settings, context)));
   }
   const onProgress = (progress: Progress): void =>
     screen.progress(progress, world.clock.now(), (line) => world.log.info(line));
   return await flashJob(config, world, { signal, self, onProgress });
+}
+
+/** Adds what is wrong with the agent, so that nobody meets the faults of one configuration turn by turn. */
+async function withAgentFaults(
+  error: ConfigError,
+  settings: Settings,
+  { world, signal }: CommandContext,
+): Promise<unknown> {
+  try {
+    const agent = readAgentSettings(settings, new Faults());
+    await untilAborted(chooseAgent(agent, world, () => undefined), signal);
+    return error;
+  } catch (other) {
+    return other instanceof ConfigError ? new ConfigError([...error.faults, ...other.faults]) : other;
+  }
 }
 
 /** Kubernetes mounts the file where it wants a message; elsewhere there is none, and nobody wants one. */

@@ -27,8 +27,22 @@ export type AgentChoice =
 /** How far one part of the job goes in proving what happened. */
 export type Rigour = "auto" | "require" | "off";
 
+/** What decides which agent a job starts, and with what. */
+export interface AgentSettings {
+  /** Which program the device dials. */
+  readonly agent: AgentChoice;
+  /** PEM file of the agent's certificate. */
+  readonly serverCertificate: string;
+  /** PEM file of its key. */
+  readonly serverKey: string;
+  /** Whether the device that dials must be the one at `host`. */
+  readonly verifyIdentity: Rigour;
+  /** Stop before the agent is started. */
+  readonly dryRun: boolean;
+}
+
 /** Everything a job needs to know, checked. */
-export interface JobConfig {
+export interface JobConfig extends AgentSettings {
   /** The image. */
   readonly firmware: ImageReference;
   /** How the firmware is taken from the registry. */
@@ -39,20 +53,12 @@ export interface JobConfig {
   readonly signature: SignatureFlags;
   /** The device. */
   readonly host: DeviceAddress;
-  /** Which program it dials. */
-  readonly agent: AgentChoice;
   /** Dotted IPv4; `undefined`: the local address that routes to the device. */
   readonly agentIp: string | undefined;
   /** Where the agent listens, and what the device has compiled in. */
   readonly agentPort: number;
-  /** PEM file of the agent's certificate. */
-  readonly serverCertificate: string;
-  /** PEM file of its key. */
-  readonly serverKey: string;
   /** Who tells genuine devices from others. */
   readonly attestationUrl: URL;
-  /** Whether the device that dials must be the one at `host`. */
-  readonly verifyIdentity: Rigour;
   /** VERSION or --expect-version: a hint, never a proof. */
   readonly expectVersion: string | undefined;
   /** Whether the device is watched until it is back. */
@@ -63,8 +69,6 @@ export interface JobConfig {
   readonly skipIfCurrent: boolean;
   /** Send an older version too. */
   readonly allowDowngrade: boolean;
-  /** Stop before the agent is started. */
-  readonly dryRun: boolean;
   /** File of the Kubernetes termination message. */
   readonly terminationLog: string;
   /** Milliseconds. */
@@ -97,6 +101,8 @@ export interface JobTimeouts {
   readonly restartDelay: number;
 }
 
+const parseRigour = parseChoice<Rigour>(["auto", "require", "off"]);
+
 const AGENT_PATH = "/usr/local/bin/ota-agent";
 
 /**
@@ -123,7 +129,6 @@ export function readJobConfig(settings: Settings, password: string | undefined):
       `${settings.find("agent-ip")?.from}: the device at ${host.hostname} would dial itself at ${agentIp}`,
     );
   }
-  const rigour = parseChoice<Rigour>(["auto", "require", "off"]);
   const duration = (name: string): number => faults.collect(settings.find(name), parseDuration) ?? 0;
   const on = (name: string): boolean => faults.collect(settings.find(name), parseSwitch) ?? false;
   const config: JobConfig = {
@@ -135,19 +140,15 @@ export function readJobConfig(settings: Settings, password: string | undefined):
     check: readCheckSettings(settings, faults),
     signature: readSignatureFlags(settings, faults),
     host: need(host, hostSetting === undefined ? missing("device address", "--host", "HOST_ENDPOINT") : ""),
-    agent: readAgentChoice(settings),
+    ...readAgentSettings(settings, faults),
     agentIp,
     agentPort: faults.collect(settings.find("agent-port"), parsePort) ?? 0,
-    serverCertificate: settings.text("server-crt") ?? "",
-    serverKey: settings.text("server-key") ?? "",
     attestationUrl: need(readAttestationUrl(settings, faults), ""),
-    verifyIdentity: faults.collect(settings.find("verify-identity"), rigour) ?? "auto",
     expectVersion: settings.text("expect-version"),
-    confirm: faults.collect(settings.find("confirm"), rigour) ?? "auto",
+    confirm: faults.collect(settings.find("confirm"), parseRigour) ?? "auto",
     confirmHost: faults.collect(settings.find("confirm-host"), parseDeviceAddress),
     skipIfCurrent: on("skip-if-current"),
     allowDowngrade: on("allow-downgrade"),
-    dryRun: on("dry-run"),
     terminationLog: settings.text("termination-log") ?? "",
     timeouts: {
       job: duration("timeout"),
@@ -172,6 +173,17 @@ export function readJobConfig(settings: Settings, password: string | undefined):
 
 function missing(what: string, flag: string, variable: string): string {
   return `No ${what} is given: wanted ${flag} or ${variable}`;
+}
+
+/** Reads what can be read of the agent's part, whatever is wrong with the rest; what is wrong here goes to `faults`. */
+export function readAgentSettings(settings: Settings, faults: Faults): AgentSettings {
+  return {
+    agent: readAgentChoice(settings),
+    serverCertificate: settings.text("server-crt") ?? "",
+    serverKey: settings.text("server-key") ?? "",
+    verifyIdentity: faults.collect(settings.find("verify-identity"), parseRigour) ?? "auto",
+    dryRun: faults.collect(settings.find("dry-run"), parseSwitch) ?? false,
+  };
 }
 
 function readAgentChoice(settings: Settings): AgentChoice {

@@ -121,7 +121,7 @@ export const OUTCOMES = {
   "agent-failed": row(
     29,
     "The agent could not start or ended by itself",
-    "Check OTA_AGENT_PATH, its port, SERVER_CRT_PATH and SERVER_KEY_PATH",
+    "Check OTA_AGENT_PATH and that AGENT_PORT is free; the log holds what the agent said",
   ),
   "image-rejected": row(
     30,
@@ -151,7 +151,7 @@ export const OUTCOMES = {
   "image-refused": row(
     40,
     "The file is not a firmware this device can run",
-    "Build and push the right file; --force-image CODE overrides one finding knowingly",
+    "Build and push the right file; --force-image NAME overrides one finding knowingly",
   ),
   "deadline": row(
     124,

@@ -127,7 +127,7 @@ Deno.test("runCli: a log level that is none still leaves a report and a terminat
 Deno.test("runCli: the word that the log itself writes for warnings is a level", async () => {
   for (const level of ["warn", "WARN", "warning"]) {
     const { stdout, stderr } = await run(["flash", "--agent-port", "x"], { ...ENOUGH, LOG_LEVEL: level });
-    assertStringIncludes(stdout, "(exit 2): --agent-port");
+    assertStringIncludes(stdout, "--agent-port: Cannot use 'x'");
     assert(!stdout.includes("LOG_LEVEL"), stdout);
     assertEquals(stderr, "");
   }
@@ -182,12 +182,18 @@ Deno.test("runCli: an unknown flag is one fault, whatever stands behind it", asy
 
 Deno.test("runCli: without a command it is flash, whose configuration faults are a report", async () => {
   for (const args of [[], ["flash"]]) {
-    const { code, stdout } = await run(args, { TERMINATION_LOG: ENOUGH.TERMINATION_LOG });
+    const { code, stdout } = await run(args, {
+      TERMINATION_LOG: ENOUGH.TERMINATION_LOG,
+      SERVER_CRT_PATH: "/nowhere/server.crt",
+      SERVER_KEY_PATH: "/nowhere/server.key",
+    });
     assertEquals(code, 2);
-    for (const variable of ["FIRMWARE", "DEVICE", "HOST_ENDPOINT", "DICE_AUTH_URL"]) {
-      assertStringIncludes(stdout, variable);
+    for (
+      const named of ["FIRMWARE", "DEVICE", "HOST_ENDPOINT", "DICE_AUTH_URL", "/server.crt", "/server.key"]
+    ) {
+      assertStringIncludes(stdout, named);
     }
-    assert(stdout.startsWith("FAILED configuration (exit 2): 4 faults"));
+    assert(stdout.startsWith("FAILED configuration (exit 2): 6 faults"));
     assertEquals(stdout.split("\n").length, 2);
   }
 });

@@ -53,7 +53,7 @@ testFailures("agent", [
       await new Deno.Command("mkfifo", { args: [pipe] }).output();
       return { SERVER_CRT_PATH: pipe };
     },
-    outcome: "agent-failed",
+    outcome: "configuration",
     cause: /Cannot read '.*pipe': it is no file, wanted a PEM file/,
     device: "undisturbed",
   },
@@ -71,14 +71,14 @@ testFailures("agent", [
   {
     name: "no server certificate",
     arrange: (lab) => ({ SERVER_CRT_PATH: `${lab.directory}/absent.crt` }),
-    outcome: "agent-failed",
+    outcome: "configuration",
     cause: /absent\.crt/,
     device: "undisturbed",
   },
   {
     name: "a program that is not there",
     arrange: (lab) => ({ OTA_AGENT_PATH: `${lab.directory}/absent` }),
-    outcome: "agent-failed",
+    outcome: "configuration",
     cause: /absent/,
     device: "undisturbed",
   },
