@@ -95,12 +95,18 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
           return wasUp;
         },
       },
-      onChange: (reading) =>
-        reading.kind === "info"
-          ? log.info("The device answers", { device: reading.info.device, version: reading.info.version })
-          : log.info(reading.kind === "silent" ? "The device is gone" : "The device answers without /info", {
+      onChange(reading, { verdict, stay }) {
+        if (reading.kind === "info") {
+          log.info("The device answers", { device: reading.info.device, version: reading.info.version });
+        } else {
+          log.info(reading.kind === "silent" ? "The device is gone" : "The device answers without /info", {
             found: reading.found,
-          }),
+          });
+        }
+        if (verdict === "confirmed-new" || verdict === "confirmed-same") {
+          log.info("Watching whether it stays with that version", { seconds: stay / 1000 });
+        }
+      },
     },
   );
 }

@@ -29,9 +29,12 @@ export async function identifyDevice(
   if (job.agent.kind !== "builtin") return undefined;
   return await record.phase("identify", async () => {
     const log = world.log.room("attestation");
-    const certificate = readCertificate(await device.readCertificate(signal));
+    const reading = await device.readCertificate(signal);
+    const certificate = reading.kind === "certificate" ? parseCertificate(reading.bytes) : undefined;
     if (certificate === undefined) {
-      log.info("The device shows no certificate on /onboard: it is attested when it dials");
+      log.info("No certificate on /onboard: the device is attested when it dials", {
+        found: reading.kind === "none" ? reading.found : `${reading.bytes.length} bytes of another kind`,
+      });
       return undefined;
     }
     const certificateSha256 = certificate.sha256;
@@ -52,8 +55,7 @@ export async function identifyDevice(
 }
 
 /** Trust boundary: the bytes come from the device, DER or PEM; anything else counts as no certificate. */
-function readCertificate(bytes: Uint8Array | undefined): DiceCertificate | undefined {
-  if (bytes === undefined) return undefined;
+function parseCertificate(bytes: Uint8Array): DiceCertificate | undefined {
   try {
     return parseDiceCertificate(derOf(bytes));
   } catch {

@@ -18,7 +18,15 @@ export interface WatchOptions {
   /** Asked after each silence. */
   readonly witness: Pick<UptimeWitness, "hold" | "wasUp">;
   /** Told of every change in what is seen. */
-  readonly onChange: (reading: InfoReading) => void;
+  readonly onChange: (reading: InfoReading, belief: Belief) => void;
+}
+
+/** What a reading proves if it stays the same for some time. */
+export interface Belief {
+  /** What it proves then. */
+  readonly verdict: ConfirmationVerdict;
+  /** Milliseconds. */
+  readonly stay: number;
 }
 
 /** What was seen and what it proves. */
@@ -67,12 +75,12 @@ export async function watchReturn(
       restarted = isProven;
       await options.witness.hold(signal);
     }
+    const verdict = judgeConfirmation({ ...facts, restarted, now });
     if (describe(now) !== seen) {
       seen = describe(now);
       since = clock.now();
-      options.onChange(now);
+      options.onChange(now, { verdict, stay: PATIENCE[verdict].steady * timeout });
     }
-    const verdict = judgeConfirmation({ ...facts, restarted, now });
     // What runs another version now has restarted, seen or not, and may do so again.
     if (verdict === "confirmed-new") restarted = isProven = true;
     const elapsed = clock.now() - begun;

@@ -28,6 +28,11 @@ export type InfoReading =
  */
 export type SilenceSign = "refused" | "nothing" | "stalled" | "broken";
 
+/** What `/onboard` gave. */
+export type CertificateReading =
+  | { readonly kind: "certificate"; readonly bytes: Uint8Array }
+  | { readonly kind: "none"; readonly found: string };
+
 /** What the device said to the update request. */
 export type UpdateReply =
   | { readonly kind: "accepted"; readonly text: string }
@@ -86,18 +91,23 @@ export class DeviceClient {
   }
 
   /**
-   * Fetches the DICE certificate from `/onboard`, DER or PEM as the firmware gives it; `undefined` when the device
-   * does not serve one. Rejects only when `signal` is aborted.
+   * Fetches the DICE certificate from `/onboard`, DER or PEM as the firmware gives it. Rejects only when `signal` is
+   * aborted: whatever else goes wrong, the device goes unidentified ahead of time and the caller says so.
    */
-  async readCertificate(signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async readCertificate(signal: AbortSignal): Promise<CertificateReading> {
     try {
       const sent = new SentRequest(onboardRequest(this.#address));
       const { status, body } = await this.#exchange(sent, MAX_CERTIFICATE_BYTES, signal);
-      return status === 200 && body.length > 0 ? body : undefined;
-    } catch {
-      // Whatever went wrong, the device goes unidentified ahead of time and the caller says so.
+      if (status !== 200) return { kind: "none", found: `HTTP ${status}` };
+      return body.length > 0
+        ? { kind: "certificate", bytes: body }
+        : { kind: "none", found: "an empty answer" };
+    } catch (error) {
       signal.throwIfAborted();
-      return undefined;
+      if (error instanceof RangeError) {
+        return { kind: "none", found: `more than ${MAX_CERTIFICATE_BYTES} bytes` };
+      }
+      return { kind: "none", found: faultText(error) };
     }
   }
 

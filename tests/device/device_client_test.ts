@@ -104,20 +104,24 @@ Deno.test("DeviceClient: an abort ends every request with its reason", async () 
   }
 });
 
-Deno.test("DeviceClient.readCertificate: DER or PEM as it comes, and nothing where there is none", async () => {
+Deno.test("DeviceClient.readCertificate: DER or PEM as it comes, or why there is none", async () => {
   const read = async (behaviour: DeviceBehaviour) => {
     await using device = await startDevice({ behaviour });
-    return { bytes: await client(device.endpoint).readCertificate(NEVER), certificate: device.certificate };
+    return { reading: await client(device.endpoint).readCertificate(NEVER), certificate: device.certificate };
   };
   const der = await read({});
-  assertEquals(der.bytes, new Uint8Array(der.certificate.der));
+  assertEquals(der.reading, { kind: "certificate", bytes: new Uint8Array(der.certificate.der) });
   const pem = await read({ onboard: "pem" });
-  assertEquals(new TextDecoder().decode(pem.bytes), pem.certificate.pem);
-  assertEquals((await read({ onboard: "absent" })).bytes, undefined);
-  assertEquals((await read({ onboard: "error" })).bytes, undefined);
+  assertEquals(pem.reading, { kind: "certificate", bytes: new TextEncoder().encode(pem.certificate.pem) });
+  assertEquals((await read({ onboard: "absent" })).reading, { kind: "none", found: "HTTP 404" });
+  assertEquals((await read({ onboard: "error" })).reading, { kind: "none", found: "HTTP 500" });
   await using large = new RawServer(`HTTP/1.1 200 OK\r\n\r\n${"x".repeat(9000)}`);
-  assertEquals(await client(large.endpoint).readCertificate(NEVER), undefined);
-  assertEquals(await client(`127.0.0.1:${freePort()}`).readCertificate(NEVER), undefined);
+  const none = (found: string) => ({ kind: "none" as const, found });
+  assertEquals(await client(large.endpoint).readCertificate(NEVER), none("more than 8192 bytes"));
+  await using empty = new RawServer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  assertEquals(await client(empty.endpoint).readCertificate(NEVER), none("an empty answer"));
+  const gone = await client(`127.0.0.1:${freePort()}`).readCertificate(NEVER);
+  assertEquals(gone, none("connection refused"));
 });
 
 async function ask(behaviour: DeviceBehaviour, timeout?: number) {
