@@ -42,7 +42,7 @@ async function jobAmong(strangers: number): Promise<WatchedJob> {
   });
   const run = await runOutcomeJob(lab, {
     // The device lives in this very process, which the crowd may keep from reading for some seconds.
-    environment: { OTA_AGENT_PATH: "builtin", TRANSFER_IDLE_TIMEOUT: "15s" },
+    environment: { OTA_AGENT_PATH: "builtin", DIAL_IN_TIMEOUT: "60s", TRANSFER_IDLE_TIMEOUT: "15s" },
     onOutside: (world) => outside = world,
   });
   return { run, isUpdated: runsImage(lab), visits: (await Promise.all(visits)).flat(), growth };

@@ -119,6 +119,9 @@ async function readRequest(settings: Settings, context: CommandContext): Promise
   return { subject, ...request };
 }
 
+/** What a build writes; no image is tagged so. */
+const FILE_NAME = /\.(?:bin|elf|hex|img|uf2)$/i;
+
 /** A file that is there is meant, even where its name could be a reference too. */
 async function readSubject(
   { args, world }: CommandContext,
@@ -127,6 +130,9 @@ async function readSubject(
   const [text = ""] = args;
   if (/^\.{0,2}\//.test(text) || await isFile(text, world)) return { kind: "file", path: text };
   const reference = faults.collect({ value: text, from: "REFERENCE" }, parseReference);
+  if (FILE_NAME.test(text)) {
+    world.log.warn(`No file '${text}' is here: it is taken for an image in a registry`);
+  }
   return reference === undefined ? undefined : { kind: "image", reference };
 }
 

@@ -112,7 +112,7 @@ async function demo({ ending, lab: options }: Story): Promise<number> {
   console.log();
   say("lab", `flashjob ended with exit code ${code} after ${seconds} s`);
   say("lab", `device version before: ${before}`);
-  say("lab", `device version after:  ${lab.device.running.version}`);
+  say("lab", `device version after:  ${await toldVersion(lab.device.endpoint)}`);
   const image = await sha256(lab.firmware);
   const flash = await sha256(lab.device.running.image ?? new Uint8Array());
   say("lab", `sha256 of the image file:      ${image}`);
@@ -126,6 +126,17 @@ async function demo({ ending, lab: options }: Story): Promise<number> {
   const { exit, complaint } = verdictOf(ending, { code, isUpdated });
   if (complaint !== undefined) say("lab", complaint);
   return exit;
+}
+
+/** What the device says that it runs, in `/info`, as anybody can ask it. */
+async function toldVersion(endpoint: string): Promise<string> {
+  try {
+    const response = await fetch(`http://${endpoint}/info`, { signal: AbortSignal.timeout(2_000) });
+    const { version } = await response.json();
+    return String(version);
+  } catch {
+    return "(it does not answer)";
+  }
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {
