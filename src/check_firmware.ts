@@ -1,10 +1,9 @@
 import { inspectImage } from "./image/esp_image.ts";
-import { maxKeyFileLength, readSecureBootKey } from "./image/secure_boot_key.ts";
+import type { SecureBootKey } from "./image/secure_boot_key.ts";
 import type { ImageInspection } from "./image/image_inspection.ts";
 import { type ImageJudgement, judgeImage } from "./image/image_policy.ts";
 import { JobFailure } from "./job/job_outcome.ts";
 import type { CheckSettings } from "./job/check_config.ts";
-import { untilAborted } from "./until_aborted.ts";
 import type { World } from "./world.ts";
 
 /** A file and what it turned out to be. */
@@ -15,19 +14,13 @@ export interface InspectedFirmware {
   readonly trustedKeyDigests: readonly string[];
 }
 
-/**
- * Reads the whole file once and tells what it is. Throws `ImageError` when a key file holds no key,
- * {@linkcode JobFailure} `local-io` when one cannot be read.
- */
+/** Reads the whole file once and tells what it is, and which of the trusted `keys` have signed it. */
 export async function inspectFirmware(
   path: string,
-  check: CheckSettings,
+  { check, keys }: { readonly check: CheckSettings; readonly keys: readonly SecureBootKey[] },
   world: World,
   signal: AbortSignal,
 ): Promise<InspectedFirmware> {
-  const keys = await Promise.all(
-    check.trustedKeyFiles.map(async (name) => readSecureBootKey(await readKey(name, world, signal), name)),
-  );
   using file = await world.files.open(path);
   const source = {
     size: await file.size(),
@@ -37,21 +30,6 @@ export async function inspectFirmware(
     inspection: await inspectImage(source, { signal, keys }),
     trustedKeyDigests: [...check.trustedKeyDigests, ...keys.map((key) => key.digest)],
   };
-}
-
-/** One byte more than a key file may have, so that a longer one is seen. A pipe would be waited for without an end. */
-async function readKey(path: string, world: World, signal: AbortSignal): Promise<Uint8Array> {
-  const bytes = new Uint8Array(maxKeyFileLength + 1);
-  try {
-    const facts = await untilAborted(world.files.facts(path), signal);
-    if (facts?.isFile !== true) throw new Error(facts === undefined ? "nothing is there" : "it is no file");
-    using file = await untilAborted(world.files.open(path), signal);
-    return bytes.subarray(0, await untilAborted(file.readAt(0, bytes), signal));
-  } catch (cause) {
-    signal.throwIfAborted();
-    const found = cause instanceof Error ? cause.message : String(cause);
-    throw new JobFailure("local-io", `Cannot read the Secure Boot key '${path}': ${found}`, { cause });
-  }
 }
 
 /** What the image is compared with. */

@@ -16,9 +16,10 @@ import { type Ending, JobRecord } from "./job/job_record.ts";
 import { endingOf } from "./job_ending.ts";
 import { lookAtDevice } from "./look_at_device.ts";
 import { fetchFirmwareFile, resolveFirmwareImage } from "./pull_firmware.ts";
+import { readBootKeys } from "./read_boot_keys.ts";
 import { formatReference } from "./registry/reference.ts";
 import { openRegistry } from "./registry/registry_client.ts";
-import type { JobReport } from "./report/job_report.ts";
+import type { FileFactsOfJob, JobReport } from "./report/job_report.ts";
 import type { Progress } from "./report/progress.ts";
 import { sideBySide } from "./side_by_side.ts";
 import { untilAborted } from "./until_aborted.ts";
@@ -125,35 +126,51 @@ async function pullFirmware(
   signal: AbortSignal,
 ): Promise<PulledFirmware> {
   const { config, world, record } = job;
-  using registry = openRegistry(config.pull.registry, world);
-  const pull = { reference: config.firmware, settings: config.pull, warn: job.warn };
-  const file = await record.phase("pull", async () => {
-    const image = await resolveFirmwareImage(pull, registry, world, signal);
-    record.facts.image = {
-      ...(image.index === undefined ? {} : { indexDigest: image.index.digest }),
-      manifestDigest: image.manifest.digest,
-      platform: `${image.platform.os}/${image.platform.architecture}`,
-    };
-    const [file, signature] = await sideBySide(signal, [
-      async (signal) =>
-        resources.use(
-          await fetchFirmwareFile(image, config.pull, registry, world, {
-            signal,
-            onProgress: (doneBytes, totalBytes) => job.onProgress({ step: "Pulling", doneBytes, totalBytes }),
-          }),
-        ),
-      (signal) => demandSignature(image, config.signature, { registry, world, signal, warn: job.warn }),
-    ]);
-    record.facts.image = { ...record.facts.image, layerDigest: file.layerDigest, signature };
-    return file;
-  });
+  const { check } = config;
+  const [file, keys] = await sideBySide(signal, [
+    (signal) => record.phase("pull", () => pullFile(job, resources, signal)),
+    (signal) => readBootKeys(check.trustedKeyFiles, world, signal),
+  ]);
   const inspected = await record.phase(
     "check",
-    () => inspectFirmware(file.path, config.check, world, signal),
+    () => inspectFirmware(file.path, { check, keys }, world, signal),
   );
-  const { inspection } = inspected;
+  record.facts.file = fileFacts(file, inspected);
+  return { file, inspected };
+}
+
+/** The file that the reference leads to, verified; signed as the policy demands. */
+async function pullFile(
+  job: Job,
+  resources: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<FirmwareFile> {
+  const { config, world, record } = job;
+  using registry = openRegistry(config.pull.registry, world);
+  const pull = { reference: config.firmware, settings: config.pull, warn: job.warn };
+  const image = await resolveFirmwareImage(pull, registry, world, signal);
+  record.facts.image = {
+    ...(image.index === undefined ? {} : { indexDigest: image.index.digest }),
+    manifestDigest: image.manifest.digest,
+    platform: `${image.platform.os}/${image.platform.architecture}`,
+  };
+  const [file, signature] = await sideBySide(signal, [
+    async (signal) =>
+      resources.use(
+        await fetchFirmwareFile(image, config.pull, registry, world, {
+          signal,
+          onProgress: (doneBytes, totalBytes) => job.onProgress({ step: "Pulling", doneBytes, totalBytes }),
+        }),
+      ),
+    (signal) => demandSignature(image, config.signature, { registry, world, signal, warn: job.warn }),
+  ]);
+  record.facts.image = { ...record.facts.image, layerDigest: file.layerDigest, signature };
+  return file;
+}
+
+function fileFacts(file: FirmwareFile, { inspection }: InspectedFirmware): FileFactsOfJob {
   const application = inspection.kind === "application" ? inspection : undefined;
-  record.facts.file = {
+  return {
     path: file.pathInImage,
     size: file.size,
     sha256: file.sha256,
@@ -162,7 +179,6 @@ async function pullFirmware(
       ? {}
       : { project: application.descriptor.project, version: application.descriptor.version }),
   };
-  return { file, inspected };
 }
 
 function identityOf(config: JobConfig): { uuid?: string; applicationType?: string } {

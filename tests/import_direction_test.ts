@@ -15,6 +15,7 @@ const STORY = new Set([
   "src/confirm_update.ts",
   "src/check_firmware.ts",
   "src/check_signature.ts",
+  "src/read_boot_keys.ts",
   "src/choose_agent.ts",
   "src/compare_versions.ts",
   "src/look_at_device.ts",

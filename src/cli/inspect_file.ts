@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readBootKeys } from "../read_boot_keys.ts";
 import { type InspectedFirmware, inspectFirmware, judgeFirmware } from "../check_firmware.ts";
 import { imageTable, toImageJson } from "../image/image_table.ts";
 import type { CheckSettings } from "../job/check_config.ts";
@@ -36,7 +37,8 @@ export async function lookAtFirmware(
   { check, pull }: Pick<InspectRequest, "check" | "pull">,
   { world, signal }: { readonly world: World; readonly signal: AbortSignal },
 ): Promise<{ file: Record<string, unknown>; verdict: FirmwareVerdict; fileTable: string[] }> {
-  const inspected = await inspectFirmware(path, check, world, signal);
+  const keys = await readBootKeys(check.trustedKeyFiles, world, signal);
+  const inspected = await inspectFirmware(path, { check, keys }, world, signal);
   return {
     file: toImageJson(inspected.inspection),
     verdict: verdictOf(inspected, check, pull?.device),

@@ -269,7 +269,7 @@ Deno.test("inspect: a key file that is missing or holds no key is not called our
   const app = await scene.file("app.bin", scene.firmware);
   const noKey = await scene.file("key.pem", new TextEncoder().encode("-----BEGIN NOTHING-----"));
   const missing = await scene.inspectJson(app, "--secure-boot-key", `${scene.directory}/none.pem`);
-  assertEquals([missing.code, missing.json.outcome], [34, "local-io"]);
+  assertEquals([missing.code, missing.json.outcome], [2, "configuration"]);
   const unusable = await scene.inspectJson(app, "--secure-boot-key", noKey);
   assertEquals([unusable.code, unusable.json.outcome], [2, "configuration"]);
 });
@@ -281,7 +281,7 @@ Deno.test("inspect: a key file that is a pipe or a device is not waited for", as
   await new Deno.Command("mkfifo", { args: [pipe] }).output();
   for (const key of [pipe, "/dev/zero"]) {
     const { code, json } = await scene.inspectJson(app, "--secure-boot-key", key);
-    assertEquals([code, json.outcome], [34, "local-io"]);
+    assertEquals([code, json.outcome], [2, "configuration"]);
     assertEquals(json.message, `Cannot read the Secure Boot key '${key}': it is no file`);
   }
 });
