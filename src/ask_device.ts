@@ -20,10 +20,10 @@ export function againWhenUnreached(attempt: number, failure: unknown): RetryDeci
 export async function askDevice(
   job: Job,
   device: DeviceClient,
-  { agentIp, announced, signal }: { agentIp: string; announced: string; signal: AbortSignal },
+  { agentIp, signal }: { readonly agentIp: string; readonly signal: AbortSignal },
 ): Promise<string | undefined> {
   const log = job.world.log.room("device");
-  log.info("Asking the device to update", { announced });
+  log.info("Asking the device to update", { announced: agentIp });
   const { clock } = job.world;
   const reply = await retry(() => device.requestUpdate(agentIp, signal), againWhenUnreached, {
     clock,

@@ -106,14 +106,13 @@ async function askAndServe(
   },
   signal: AbortSignal,
 ): Promise<DeliveredVerdict> {
-  const announced = `${agentIp}:${job.config.agentPort}`;
   const served = new AbortController();
   let unanswered: string | undefined;
   const [, verdict] = await sideBySide(signal, [
     async (signal) => {
       const meanwhile = AbortSignal.any([signal, served.signal]);
       try {
-        unanswered = await askDevice(job, device, { agentIp, announced, signal: meanwhile });
+        unanswered = await askDevice(job, device, { agentIp, signal: meanwhile });
         if (job.config.confirm !== "off") await witness.hold(meanwhile);
       } catch (error) {
         if (!served.signal.aborted) throw error;
@@ -125,7 +124,7 @@ async function askAndServe(
       if (verdict.kind === "delivered") return verdict;
       // Stopped because the job is: the job's own reason says more.
       if (verdict.code === "stopped") signal.throwIfAborted();
-      throw new JobFailure(OUTCOMES_OF_VERDICTS[verdict.code], whyNot(verdict, { announced, unanswered }));
+      throw new JobFailure(OUTCOMES_OF_VERDICTS[verdict.code], whyNot(verdict, { agentIp, unanswered }));
     },
   ]);
   return verdict;
@@ -133,12 +132,12 @@ async function askAndServe(
 
 function whyNot(
   verdict: FailedVerdict,
-  { announced, unanswered }: { readonly announced: string; readonly unanswered: string | undefined },
+  { agentIp, unanswered }: { readonly agentIp: string; readonly unanswered: string | undefined },
 ): string {
   if (verdict.code !== "never-dialled") return verdict.message;
   const asked = unanswered === undefined
-    ? `the device was told to dial ${announced}`
-    : `the device did not answer the request to dial ${announced} either (${unanswered})`;
+    ? `the device was told to dial ${agentIp}`
+    : `the device did not answer the request to dial ${agentIp} either (${unanswered})`;
   return `${verdict.message}; ${asked}`;
 }
 

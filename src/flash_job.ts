@@ -13,7 +13,7 @@ import { identifyDevice } from "./identify_device.ts";
 import type { Job } from "./job/job.ts";
 import type { JobConfig } from "./job/job_config.ts";
 import { type Ending, JobRecord } from "./job/job_record.ts";
-import { endingOf } from "./job_ending.ts";
+import { endingAfterAsking, endingOf } from "./job_ending.ts";
 import { lookAtDevice } from "./look_at_device.ts";
 import { fetchFirmwareFile, resolveFirmwareImage } from "./pull_firmware.ts";
 import { readBootKeys } from "./read_boot_keys.ts";
@@ -65,7 +65,8 @@ export async function flashJob(config: JobConfig, world: World, options: FlashOp
     return record.report(ending);
   } catch (error) {
     world.log.debug(error instanceof Error ? error.stack ?? error.message : String(error));
-    return record.report(endingOf(options.signal.aborted ? options.signal.reason : error));
+    const ending = endingOf(options.signal.aborted ? options.signal.reason : error);
+    return record.report(record.duration("deliver") === undefined ? ending : endingAfterAsking(ending));
   }
 }
 

@@ -38,6 +38,7 @@ export async function identifyDevice(
       return undefined;
     }
     const certificateSha256 = certificate.sha256;
+    log.info("Asking whether the device is genuine", { server: config.attestationUrl.host });
     const verdict = await attestDevice({ url: config.attestationUrl, certificate }, world, {
       timeout: config.timeouts.attestation,
       signal,

@@ -54,6 +54,17 @@ const DEVICE: Record<DeviceErrorCode, Outcome> = {
   "busy": "update-in-progress",
 };
 
+/** Of what has a remedy of its own, and says it. */
+const SAID: Pick<Ending, "remedy"> = { remedy: "" };
+
+/** The ending of a job that was stopped when the device had been asked: that it ended changes nothing there. */
+export function endingAfterAsking(ending: Ending): Ending {
+  const isStop = Object.values<Outcome>(SIGNAL_OUTCOMES).includes(ending.outcome);
+  return isStop
+    ? { ...ending, remedy: "The device was asked to update and may go on: leave it alone for 80 seconds" }
+    : ending;
+}
+
 /** The one place where a thrown error becomes the ending of a job. */
 export function endingOf(error: unknown): Ending {
   const message = error instanceof Error ? error.message : String(error);
@@ -62,12 +73,15 @@ export function endingOf(error: unknown): Ending {
     const finding = refusal === undefined ? {} : { reason: refusal, exit: REFUSAL_EXITS[refusal] };
     return { outcome: error.code, message, ...finding };
   }
-  if (error instanceof RegistryError) return { outcome: REGISTRY[error.code], message };
+  if (error instanceof RegistryError) {
+    return { outcome: REGISTRY[error.code], message, ...(error.code === "pin-mismatch" ? SAID : {}) };
+  }
   if (error instanceof FirmwareError) return { outcome: FIRMWARE[error.code], message };
   if (error instanceof ImageError) return { outcome: IMAGE[error.code], message };
   if (error instanceof DeviceError) return { outcome: DEVICE[error.code], message };
   if (error instanceof SignatureError) {
-    return { outcome: "signature-refused", reason: error.code, message };
+    const said = error.code === "no-trust" ? SAID : {};
+    return { outcome: "signature-refused", reason: error.code, message, ...said };
   }
   if (error instanceof DeadlineError) return { outcome: "deadline", message };
   if (error instanceof ConfigError) return { outcome: "configuration", message };

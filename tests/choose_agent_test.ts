@@ -64,7 +64,7 @@ Deno.test("chooseAgent: where the device must be recognised only the built-in ag
   assertStringIncludes(error.message, "--verify-identity require needs --agent builtin");
 });
 
-Deno.test("chooseAgent: an agent that cannot start is refused, and only warned of in a dry run", async () => {
+Deno.test("chooseAgent: an agent that cannot start is refused, in a dry run too", async () => {
   await using place = await files();
   const { directory, pair } = place;
   const absent = `${directory}/absent`;
@@ -94,11 +94,8 @@ Deno.test("chooseAgent: an agent that cannot start is refused, and only warned o
     );
     assertEquals(error.faults.length, 1);
     assertStringIncludes(error.message, cause);
-    const warnings: string[] = [];
     const dry = configOf({ agent, "dry-run": true }, environment);
-    await chooseAgent(dry, world, (message) => warnings.push(message));
-    assertEquals(warnings.length, 1);
-    assertStringIncludes(warnings[0] ?? "", cause);
+    await assertRejects(() => chooseAgent(dry, world, () => undefined), ConfigError);
   }
 });
 
@@ -111,5 +108,21 @@ Deno.test("chooseAgent: everything that is missing is told at once, with the set
     const named of ["--agent, OTA_AGENT_PATH", "--server-crt, SERVER_CRT_PATH", "--server-key", "identity"]
   ) {
     assertStringIncludes(error.message, named);
+  }
+});
+
+Deno.test("chooseAgent: a dry run only warns of a key pair that nobody names", async () => {
+  const dry = { ...configOf({ "dry-run": true }), agent: { kind: "builtin" } as const };
+  const unnamed = { ...dry, serverCertificate: "/absent/server.crt", serverKey: "/absent/server.key" };
+  assertEquals(unnamed.namesKeyPair, false);
+  const warnings: string[] = [];
+  await chooseAgent(unnamed, world, (message) => warnings.push(message));
+  assertEquals(warnings.length, 2);
+  for (const warning of warnings) {
+    assertStringIncludes(warning, "The update itself would fail here: Cannot read");
+  }
+  for (const name of ["server-crt", "server-key"]) {
+    const named = configOf({ "dry-run": true, agent: "builtin", [name]: "/absent/pem" });
+    await assertRejects(() => chooseAgent(named, world, () => undefined), ConfigError, "/absent/pem");
   }
 });

@@ -59,8 +59,7 @@ export class ClassicPhases {
       if (now - this.#start < dialIn) return undefined;
       return failed(
         "never-dialled",
-        `Cannot serve the device: nobody was connected to the agent after ${dialIn} ms, make sure that the device ` +
-          "reaches the announced address and port",
+        `Cannot serve the device: nobody was connected to the agent after ${dialIn} ms`,
       );
     }
     const place = this.#place = nextPlace(this.#place, peers, now);
@@ -74,7 +73,7 @@ export class ClassicPhases {
     return failed(
       "never-dialled",
       `Cannot serve the device: the agent sent nothing for ${limit} ms, and this system does not tell who dialled, ` +
-        "make sure that the device reaches the announced address and port, and that the attestation server answers",
+        "make sure that the attestation server answers",
     );
   }
 

@@ -277,9 +277,9 @@ export class SupervisedAgent implements AgentProcess {
   }
 
   #notReady(code: AgentErrorCode, found: string, cause?: unknown): AgentError {
-    return new AgentError(code, `Cannot start the agent '${this.#program.command.path}': ${found}`, {
-      cause,
-    });
+    const { dialect, command } = this.#program;
+    const agent = dialect === "builtin" ? "built-in agent" : `agent '${command.path}'`;
+    return new AgentError(code, `Cannot start the ${agent}: ${found}`, { cause });
   }
 }
 

@@ -61,7 +61,7 @@ export function parseArguments(args: readonly string[], options: readonly Option
       else flags[name] = value;
     }
   }
-  return { positionals, flags, faults, swallowed };
+  return { positionals, flags, faults: [...new Set(faults)], swallowed };
 }
 
 /** A dash alone is a word: by custom it stands for standard input. */

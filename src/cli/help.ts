@@ -4,6 +4,12 @@ import type { CommandEntry } from "./command_table.ts";
 
 const FLAG_CELLS = 42;
 const LINE_CELLS = 120;
+/** How values with these placeholders are written. */
+export const MEASURES: Readonly<Record<string, string>> = {
+  TIME: "TIME: 500ms, 90s, 10m, 1m30s or 1h; a number alone is seconds",
+  SIZE: "SIZE: bytes, or with k, M or G of 1024 (also as KiB, kB, MiB ...)",
+};
+
 const INDENT = " ".repeat(FLAG_CELLS);
 
 /** The help of one command: usage, what it does, and its whole table of flags and variables. */
@@ -12,7 +18,9 @@ export function commandHelp(name: string, command: Command): string {
   const tables = groups.map((group) =>
     `${group}:\n${command.options.filter((option) => option.group === group).map(optionLine).join("\n")}`
   );
-  return [`Usage: flashjob ${name} ${command.usage}`, command.about, ...tables].join("\n\n");
+  const isMeasured = command.options.some(({ placeholder = "" }) => Object.hasOwn(MEASURES, placeholder));
+  const measures = isMeasured ? [Object.values(MEASURES).join("\n")] : [];
+  return [`Usage: flashjob ${name} ${command.usage}`, command.about, ...tables, ...measures].join("\n\n");
 }
 
 /** The help of the program: what it is, its commands, and where to read on. */

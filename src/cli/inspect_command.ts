@@ -63,7 +63,7 @@ export const inspectCommand: Command = {
     "With --device also that platform's firmware, as `esptool image_info` shows it, the verdict of the image check,\n" +
     "and the state of the signature:\n\n" +
     "  flashjob inspect registry.example.org/team/thermo:1.1 --device esp32s3 --cosign-key cosign.pub\n\n" +
-    "A file on this machine (an existing file, or what starts with ./ or /):\n\n" +
+    "A file on this machine (an existing file, what starts with ./ or /, or is called .bin or .elf):\n\n" +
     "  flashjob inspect build/thermo.bin --device esp32s3\n\n" +
     "The exit code is 0 when it could be looked at, even if flash would refuse it; the verdict is in the result.",
   options: OPTIONS,
@@ -119,8 +119,8 @@ async function readRequest(settings: Settings, context: CommandContext): Promise
   return { subject, ...request };
 }
 
-/** What a build writes; no image is tagged so. */
-const FILE_NAME = /\.(?:bin|elf|hex|img|uf2)$/i;
+/** What a build writes, in a path that begins with no registry: Docker Hub has no such repositories. */
+const BUILD_RESULT = /^(?![^/]*[.:][^/]*\/).*\.(?:bin|elf|hex|img|uf2)$/i;
 
 /** A file that is there is meant, even where its name could be a reference too. */
 async function readSubject(
@@ -128,11 +128,9 @@ async function readSubject(
   faults: Faults,
 ): Promise<InspectRequest["subject"] | undefined> {
   const [text = ""] = args;
-  if (/^\.{0,2}\//.test(text) || await isFile(text, world)) return { kind: "file", path: text };
+  const isPath = /^\.{0,2}\//.test(text) || BUILD_RESULT.test(text);
+  if (isPath || await isFile(text, world)) return { kind: "file", path: text };
   const reference = faults.collect({ value: text, from: "REFERENCE" }, parseReference);
-  if (FILE_NAME.test(text)) {
-    world.log.warn(`No file '${text}' is here: it is taken for an image in a registry`);
-  }
   return reference === undefined ? undefined : { kind: "image", reference };
 }
 

@@ -66,7 +66,8 @@ function verdictOf(
 
 async function sha256OfFile(path: string, world: World, signal: AbortSignal): Promise<string> {
   try {
-    if (!(await world.files.facts(path))?.isFile) throw new Error("there is no such file");
+    const facts = await world.files.facts(path);
+    if (!facts?.isFile) throw new Error(facts === undefined ? "nothing is there" : "it is no file");
     using file = await world.files.open(path);
     const hash = createHash("sha256");
     const chunk = new Uint8Array(CHUNK);

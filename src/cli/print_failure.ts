@@ -6,8 +6,8 @@ import type { Speech } from "./command.ts";
 
 /** Tells how a command failed, in the form its user asked for; returns the exit code. */
 export function printFailure({ screen, print, complain, asJson }: Speech, ending: Ending): number {
-  const { exit, remedy } = OUTCOMES[ending.outcome];
-  const { outcome, message } = ending;
+  const { exit, remedy: usual } = OUTCOMES[ending.outcome];
+  const { outcome, message, remedy = usual } = ending;
   const code = ending.exit ?? exit;
   screen.clear();
   if (asJson) print(visibleJson({ outcome, code, message, remedy }));

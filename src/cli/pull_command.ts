@@ -142,7 +142,10 @@ async function demandPlace(
       throw unwritable(output, cause instanceof Error ? cause.message : String(cause), cause);
     },
   );
-  if (!parent?.isDirectory) throw unwritable(output, `'${directory}' is not a directory`);
+  if (!parent?.isDirectory) {
+    const found = parent === undefined ? "does not exist" : "is not a directory";
+    throw unwritable(output, `'${directory}' ${found}`);
+  }
   if (present?.isDirectory) throw unwritable(output, "it is a directory, wanted a file");
   // the last step is a rename: it would put a file in the place of /dev/null
   if (present !== undefined && !present.isFile) {

@@ -3,6 +3,7 @@ import { type ImageReference, parseReference } from "../registry/reference.ts";
 import { type CheckSettings, readCheckSettings } from "./check_config.ts";
 import { ConfigError } from "./config_error.ts";
 import {
+  DEFAULT,
   Faults,
   parseChoice,
   parseDuration,
@@ -35,6 +36,8 @@ export interface AgentSettings {
   readonly serverCertificate: string;
   /** PEM file of its key. */
   readonly serverKey: string;
+  /** Whether one of the two was named, and not left to the default. */
+  readonly namesKeyPair: boolean;
   /** Whether the device that dials must be the one at `host`. */
   readonly verifyIdentity: Rigour;
   /** Stop before the agent is started. */
@@ -181,6 +184,7 @@ export function readAgentSettings(settings: Settings, faults: Faults): AgentSett
     agent: readAgentChoice(settings),
     serverCertificate: settings.text("server-crt") ?? "",
     serverKey: settings.text("server-key") ?? "",
+    namesKeyPair: ["server-crt", "server-key"].some((name) => settings.find(name)?.from !== DEFAULT),
     verifyIdentity: faults.collect(settings.find("verify-identity"), parseRigour) ?? "auto",
     dryRun: faults.collect(settings.find("dry-run"), parseSwitch) ?? false,
   };

@@ -176,7 +176,14 @@ export const JOB_OPTIONS: readonly Option[] = [
     "EXTERNAL_IP",
     "AGENT_IP",
   ]),
-  value("agent-port", AGENT, "PORT", "port the device dials", ["AGENT_PORT"], "4433"),
+  value(
+    "agent-port",
+    AGENT,
+    "PORT",
+    "port the agent listens on: the one compiled into the device, which is told none",
+    ["AGENT_PORT"],
+    "4433",
+  ),
   value("server-crt", AGENT, "PEM", "certificate the device has pinned, or a chain issued by it", [
     "SERVER_CRT_PATH",
   ], "/ota/certs/server.crt"),

@@ -86,7 +86,7 @@ export const OUTCOMES = {
   "device-never-dialled": row(
     22,
     "The device was asked to update but never reached the agent",
-    "Check that the device can reach the announced address and port (EXTERNAL_IP, --agent-port)",
+    "Check that the announced address (EXTERNAL_IP) leads from the device to this agent, at the port that is compiled into it (AGENT_PORT)",
   ),
   "tls-refused": row(
     23,
@@ -140,7 +140,7 @@ export const OUTCOMES = {
   ),
   "update-in-progress": row(
     33,
-    "The device is still busy with an earlier update attempt",
+    "The device is still busy with an attempt of this login session (known where XDG_RUNTIME_DIR is set)",
     "Wait until 80 seconds after the earlier attempt, then run the job again",
   ),
   "local-io": row(

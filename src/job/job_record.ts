@@ -18,6 +18,8 @@ export interface Ending {
   readonly reason?: string;
   /** An exit code more exact than the outcome's. */
   readonly exit?: number;
+  /** What to do, where it is not what the outcome says; empty where the message says it. */
+  readonly remedy?: string;
 }
 
 /** What a job learns on its way, so that the report of a failure holds all that was known by then. */
@@ -65,7 +67,8 @@ export class JobRecord {
 
   /** The report of a job that ended like this. */
   report(ending: Ending): JobReport {
-    const { exit, remedy } = OUTCOMES[ending.outcome];
+    const { exit, remedy: usual } = OUTCOMES[ending.outcome];
+    const { remedy = usual } = ending;
     return {
       outcome: ending.outcome,
       code: ending.exit ?? exit,

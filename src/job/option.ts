@@ -107,7 +107,7 @@ export class Faults {
 
   /** Notes a fault. */
   add(message: string): void {
-    this.messages.push(message);
+    if (!this.messages.includes(message)) this.messages.push(message);
   }
 
   /** Notes the message of what `parse` throws; `undefined` then, its result otherwise. */

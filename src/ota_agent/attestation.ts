@@ -82,7 +82,7 @@ export async function attestDevice(
         kind: "refused",
         ms,
         message:
-          `Cannot authorise the device: '${where}' answered ${result.status}, it does not know its certificate`,
+          `Cannot authorise the device: '${where}' answered ${result.status}, it does not know the device's certificate`,
       };
     }
     const delay = backoffDelay(attempt, { base: RETRY_BASE, cap: RETRY_CAP, random: world.random() });

@@ -86,8 +86,7 @@ export class DialEvidence {
     }
     return new OtaAgentError(
       "never-dialled",
-      `Cannot serve the device: it did not dial ${waited} (${this.#strangers} strangers did), ` +
-        "make sure that it reaches the announced address and port",
+      `Cannot serve the device: it did not dial ${waited} (${this.#strangers} others did)`,
     );
   }
 }

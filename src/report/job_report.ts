@@ -80,7 +80,7 @@ export interface DeviceFacts {
 export interface TransferFacts {
   /** `builtin`, or the path of the agent program. */
   readonly agent: string;
-  /** What the device was told to dial. */
+  /** The address that the device was told to dial, and the port at which the agent waits: devices are told none. */
   readonly announced: string;
   /** True when the device closed after it had read everything. */
   readonly receipt?: boolean;

@@ -53,6 +53,8 @@ export class LabDevice implements AsyncDisposable {
   #slotLength = 0;
   #otasSinceBoot = 0;
   #otasAlive = 0;
+  /** From a collision until the last of its tasks has ended. */
+  #isSpoiled = false;
   #refuses: boolean;
   #change = Promise.withResolvers<void>();
 
@@ -196,6 +198,7 @@ export class LabDevice implements AsyncDisposable {
     this.#otasAlive++;
     // A second task shares static state with the first: neither can end well.
     const collides = this.#otasAlive > 1;
+    this.#isSpoiled ||= collides;
     if (collides) this.#note("collision", "a second OTA task while the first lives");
     try {
       const whole = await receiveImage({
@@ -227,15 +230,15 @@ export class LabDevice implements AsyncDisposable {
       if (whole) await this.#install();
     } finally {
       this.#otasAlive--;
+      this.#isSpoiled &&= this.#otasAlive > 0;
       this.#note("ota ended");
     }
   }
 
   async #install(): Promise<void> {
     const image = this.flash;
-    const collided = this.events.some(({ name }) => name === "collision");
     const accepts = this.#options.verify ?? isBootable;
-    if (this.#behaviour.rejectsImage || collided || !accepts(image)) {
+    if (this.#behaviour.rejectsImage || this.#isSpoiled || !accepts(image)) {
       this.#note("rejected");
       const { awayFor } = this.#behaviour;
       if (awayFor === undefined) return;

@@ -117,7 +117,7 @@ Deno.test("flashjob pull: an output that cannot be is told before a registry is 
   const loop = `${lab.directory}/loop`;
   await Deno.symlink("loop", loop);
   const places = [
-    [`${lab.directory}/absent/thermo.bin`, `'${lab.directory}/absent' is not a directory`],
+    [`${lab.directory}/absent/thermo.bin`, `'${lab.directory}/absent' does not exist`],
     [lab.directory, "it is a directory"],
     [pipe, "it is a device or a pipe"],
     // cannot even be looked at, as below a directory of another user
