@@ -79,7 +79,7 @@ async function keyPairFault(
     return undefined;
   } catch (error) {
     if (!(error instanceof OtaAgentError)) throw error;
-    return error.message;
+    return `${error.message} (--server-crt, SERVER_CRT_PATH; --server-key, SERVER_KEY_PATH)`;
   }
 }
 

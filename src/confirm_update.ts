@@ -29,7 +29,9 @@ export async function confirmUpdate(job: Job, input: ConfirmInput, signal: Abort
   const { config } = job;
   if (config.confirm === "off") return withoutConfirmation(job, input.delivery);
   const confirmation = await job.record.phase("confirm", () => watch(job, input, signal));
-  await input.delivery.settle();
+  // What has restarted, or has all of the image, is through with it; what only answers may still be dialling.
+  const isThrough = confirmation.restarted || input.delivery.receipt;
+  if (isThrough && confirmation.verdict !== "not-returned") await input.delivery.settle();
   job.record.facts.confirmation = { verdict: confirmation.verdict, restarted: confirmation.restarted };
   const after = confirmation.now.kind === "info" ? confirmation.now.info.version : undefined;
   if (after !== undefined && job.record.facts.device !== undefined) {
@@ -104,7 +106,7 @@ async function watch(job: Job, input: ConfirmInput, signal: AbortSignal): Promis
           });
         }
         if (verdict === "confirmed-new" || verdict === "confirmed-same") {
-          log.info("Watching whether it stays with that version", { seconds: stay / 1000 });
+          log.info("Watching whether it stays with that version", { seconds: Math.round(stay / 100) / 10 });
         }
       },
     },

@@ -1,6 +1,5 @@
 import { demandFitImage, imageVersion, type InspectedFirmware, inspectFirmware } from "./check_firmware.ts";
 import { demandSignature } from "./check_signature.ts";
-import { chooseAgent } from "./choose_agent.ts";
 import { compareVersions } from "./compare_versions.ts";
 import { within } from "./deadline.ts";
 import { confirmUpdate } from "./confirm_update.ts";
@@ -16,13 +15,12 @@ import { type Ending, JobRecord } from "./job/job_record.ts";
 import { endingAfterAsking, endingOf } from "./job_ending.ts";
 import { lookAtDevice } from "./look_at_device.ts";
 import { fetchFirmwareFile, resolveFirmwareImage } from "./pull_firmware.ts";
-import { readBootKeys } from "./read_boot_keys.ts";
+import { readLocalSetup } from "./read_local_setup.ts";
 import { formatReference } from "./registry/reference.ts";
 import { openRegistry } from "./registry/registry_client.ts";
 import type { FileFactsOfJob, JobReport } from "./report/job_report.ts";
 import type { Progress } from "./report/progress.ts";
 import { sideBySide } from "./side_by_side.ts";
-import { untilAborted } from "./until_aborted.ts";
 import type { World } from "./world.ts";
 
 /** What a job is run with. */
@@ -57,10 +55,10 @@ export async function flashJob(config: JobConfig, world: World, options: FlashOp
   };
   try {
     const ending = await within(deadline, async (signal) => {
-      // Its files may lie on a disk that does not answer.
-      const agent = await untilAborted(chooseAgent(config, world, warn), signal);
+      const local = { agent: config, keyFiles: config.check.trustedKeyFiles };
+      const setup = await readLocalSetup(local, world, { signal, warn });
       const { self, onProgress } = options;
-      return await runJob({ config, world, record, agent, self, onProgress, warn }, signal);
+      return await runJob({ config, world, record, ...setup, self, onProgress, warn }, signal);
     });
     return record.report(ending);
   } catch (error) {
@@ -126,12 +124,9 @@ async function pullFirmware(
   resources: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<PulledFirmware> {
-  const { config, world, record } = job;
+  const { config, world, record, keys } = job;
+  const file = await record.phase("pull", () => pullFile(job, resources, signal));
   const { check } = config;
-  const [file, keys] = await sideBySide(signal, [
-    (signal) => record.phase("pull", () => pullFile(job, resources, signal)),
-    (signal) => readBootKeys(check.trustedKeyFiles, world, signal),
-  ]);
   const inspected = await record.phase(
     "check",
     () => inspectFirmware(file.path, { check, keys }, world, signal),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Outcome, OUTCOMES } from "../src/job/job_outcome.ts";
 import { Interruption } from "../src/cli/command.ts";
 import { untilAborted } from "../src/until_aborted.ts";
@@ -193,6 +193,43 @@ for (const [outcome, ending] of Object.entries(endings) as [Outcome, Ending][]) 
     assertEquals(runsImage(lab), ending.isUpdated ?? false, run.story);
   });
 }
+
+Deno.test("flashJob: the log says what is waited for while nothing happens", async () => {
+  await using lab = await startLab({ behaviour: { onboard: "absent" } });
+  const run = await runOutcomeJob(lab, { spawn: spawnOwnAgent, ...environment({}) });
+  assertEquals(run.report.outcome, "updated", run.story);
+  assertStringIncludes(run.story, "No certificate on /onboard: the device is attested when it dials");
+  assertStringIncludes(run.story, "Watching whether it stays with that version");
+  await using shown = await startLab();
+  const usual = await runOutcomeJob(shown, { spawn: spawnOwnAgent, ...environment({ DRY_RUN: "1" }) });
+  assertStringIncludes(usual.story, "Asking whether the device is genuine");
+});
+
+Deno.test("flashJob: a job that is stopped says what the device may still do, once it was asked", async () => {
+  const stop = new AbortController();
+  await using lab = await startLab({
+    behaviour: { dials: "never" },
+    onDeviceEvent({ name, detail }) {
+      if (name === "request" && detail.startsWith("POST")) stop.abort(new Interruption("SIGTERM"));
+    },
+  });
+  const run = await runOutcomeJob(lab, { spawn: spawnOwnAgent, ...environment({}), signal: stop.signal });
+  assertEquals([run.report.outcome, run.report.code], ["terminated", 143], run.story);
+  assertStringIncludes(run.report.remedy ?? "", "leave it alone for 80 seconds");
+});
+
+Deno.test("flashJob: all that this machine lacks is told at once, before anybody is asked", async () => {
+  await using lab = await startLab();
+  const absent = {
+    SERVER_CRT_PATH: "/absent/crt",
+    SERVER_KEY_PATH: "/absent/key",
+    SECURE_BOOT_KEY: "/absent/boot",
+  };
+  const run = await runOutcomeJob(lab, { spawn: spawnOwnAgent, ...environment(absent) });
+  assertEquals(run.report.outcome, "configuration", run.story);
+  for (const path of Object.values(absent)) assertStringIncludes(run.report.message, `'${path}'`);
+  assertEquals([lab.device.requests.length, lab.registry.requests.length], [0, 0]);
+});
 
 /** Which step of the story a request belongs to. */
 function stepOf(url: URL): "pull" | "look" | "identify" | "attest" | "other" {

@@ -16,6 +16,7 @@ const STORY = new Set([
   "src/check_firmware.ts",
   "src/check_signature.ts",
   "src/read_boot_keys.ts",
+  "src/read_local_setup.ts",
   "src/choose_agent.ts",
   "src/compare_versions.ts",
   "src/look_at_device.ts",

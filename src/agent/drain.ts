@@ -79,7 +79,7 @@ async function ownSockets(
   const sockets = (await socketsOnPort(port, world.files))?.filter((socket) =>
     socket.state !== "listen" && !earlier.has(peerOf(socket))
   );
-  const devices = sockets?.filter(({ remoteAddress }) => remoteAddress === deviceAddress) ?? [];
+  const devices = sockets?.filter((socket) => isFrom(socket, deviceAddress)) ?? [];
   return devices.length > 0 ? devices : sockets;
 }
 
@@ -93,7 +93,12 @@ function isInOrder(
   { deviceAddress }: DrainOptions,
 ): boolean {
   return socket !== undefined && seen.size === 1 && CLOSED_IN_ORDER.has(socket.state) &&
-    socket.remoteAddress === deviceAddress;
+    isFrom(socket, deviceAddress);
+}
+
+/** Neither address is always known: an IPv6 peer has none here. */
+function isFrom({ remoteAddress }: TcpSocket, deviceAddress: string | undefined): boolean {
+  return deviceAddress !== undefined && remoteAddress === deviceAddress;
 }
 
 function peerOf({ remoteAddress, remotePort }: TcpSocket): string {

@@ -1,16 +1,15 @@
-import { chooseAgent } from "../choose_agent.ts";
-import { within } from "../deadline.ts";
+import { DeadlineError, within } from "../deadline.ts";
 import { flashJob } from "../flash_job.ts";
-import { ConfigError } from "../job/config_error.ts";
+import { readCheckSettings } from "../job/check_config.ts";
 import { type JobConfig, readAgentSettings, readJobConfig } from "../job/job_config.ts";
 import { FLASH_OPTIONS } from "../job/job_options.ts";
 import { JobRecord } from "../job/job_record.ts";
 import { Faults, Settings } from "../job/option.ts";
 import { endingOf } from "../job_ending.ts";
+import { readLocalSetup } from "../read_local_setup.ts";
 import { finalLine, type JobReport, terminationMessage } from "../report/job_report.ts";
 import type { Progress } from "../report/progress.ts";
 import { visibleJson } from "../report/visible_text.ts";
-import { untilAborted } from "../until_aborted.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { commandDeadline } from "./command_deadline.ts";
 import { readPassword } from "./read_password.ts";
@@ -53,31 +52,36 @@ async function runJob(context: CommandContext, settings: Settings): Promise<JobR
   const { world, screen, signal, self } = context;
   let config: JobConfig;
   try {
-    config = readJobConfig(settings, await readPassword(settings, context));
+    config = await readConfig(context, settings);
   } catch (error) {
-    const record = new JobRecord(world.clock);
-    if (signal.aborted) return record.report(endingOf(signal.reason));
-    if (!(error instanceof ConfigError)) throw error;
-    return record.report(endingOf(await withAgentFaults(error, settings, context)));
+    return new JobRecord(world.clock).report(endingOf(signal.aborted ? signal.reason : error));
   }
   const onProgress = (progress: Progress): void =>
     screen.progress(progress, world.clock.now(), (line) => world.log.info(line));
   return await flashJob(config, world, { signal, self, onProgress });
 }
 
-/** Adds what is wrong with the agent, so that nobody meets the faults of one configuration turn by turn. */
-async function withAgentFaults(
-  error: ConfigError,
-  settings: Settings,
-  { world, signal }: CommandContext,
-): Promise<unknown> {
-  try {
-    const agent = readAgentSettings(settings, new Faults());
-    await untilAborted(chooseAgent(agent, world, () => undefined), signal);
-    return error;
-  } catch (other) {
-    return other instanceof ConfigError ? new ConfigError([...error.faults, ...other.faults]) : other;
-  }
+/** Milliseconds for a look that only adds to faults that are known: a disk that does not answer must not hide them. */
+const LOOK_BESIDE_FAULTS = 1000;
+
+/** The configuration; where it is faulty with what is wrong on this machine too, so that nobody meets faults in turn. */
+async function readConfig(context: CommandContext, settings: Settings): Promise<JobConfig> {
+  const { world, signal } = context;
+  const faults = new Faults();
+  const password = await readPassword(settings, context, faults);
+  const config = await faults.gather(() => readJobConfig(settings, password));
+  if (config !== undefined && faults.messages.length === 0) return config;
+  const local = {
+    agent: readAgentSettings(settings, new Faults()),
+    keyFiles: readCheckSettings(settings, new Faults()).trustedKeyFiles,
+  };
+  const bounds = { clock: world.clock, milliseconds: LOOK_BESIDE_FAULTS, signal, what: "the files named" };
+  await faults.gather(() =>
+    within(bounds, (signal) => readLocalSetup(local, world, { signal, warn: () => undefined }))
+  ).catch((error) => {
+    if (!(error instanceof DeadlineError)) throw error;
+  });
+  throw faults.error();
 }
 
 /** Kubernetes mounts the file where it wants a message; elsewhere there is none, and nobody wants one. */

@@ -13,6 +13,8 @@ import { Faults, type Option, parseDuration, Settings } from "../job/option.ts";
 import { checkOutputSettings } from "../job/output_config.ts";
 import { type PullSettings, readPullSettings, readRegistrySettings } from "../job/pull_config.ts";
 import { readSignatureFlags } from "../job/signature_config.ts";
+import type { SecureBootKey } from "../image/secure_boot_key.ts";
+import { readBootKeys } from "../read_boot_keys.ts";
 import { endingOf } from "../job_ending.ts";
 import { type Digest, parseDigest } from "../registry/digest.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
@@ -51,6 +53,8 @@ export interface InspectRequest {
   readonly expectDigest: Digest | undefined;
   /** What makes a file unfit. */
   readonly check: CheckSettings;
+  /** The Secure Boot keys that are trusted. */
+  readonly keys: readonly SecureBootKey[];
   /** Who must have signed. */
   readonly signature: SignatureFlags;
 }
@@ -96,7 +100,7 @@ function lookAt(request: InspectRequest, context: CommandContext): Promise<Look>
 async function readRequest(settings: Settings, context: CommandContext): Promise<InspectRequest> {
   const faults = new Faults();
   checkOutputSettings(settings, faults);
-  const password = await readPassword(settings, context);
+  const password = await readPassword(settings, context, faults);
   const subject = await readSubject(context, faults);
   const given = {
     password,
@@ -105,17 +109,19 @@ async function readRequest(settings: Settings, context: CommandContext): Promise
   };
   // Without a device nothing is pulled, and its absence is no fault here.
   const pull = settings.find("device") === undefined ? undefined : readPullSettings(settings, given);
+  const check = readCheckSettings(settings, faults);
   const request = {
     pull,
     registry: pull?.registry ?? readRegistrySettings(settings, given),
     expectDigest: pull === undefined
       ? faults.collect(settings.find("expect-digest"), parseDigest)
       : pull.expectDigest,
-    check: readCheckSettings(settings, faults),
+    check,
+    keys: await faults.gather(() => readBootKeys(check.trustedKeyFiles, context.world, context.signal)) ?? [],
     signature: readSignatureFlags(settings, faults),
   };
   faults.collect(settings.find("timeout"), parseDuration);
-  if (subject === undefined || faults.messages.length > 0) throw new ConfigError(faults.messages);
+  if (subject === undefined || faults.messages.length > 0) throw faults.error();
   return { subject, ...request };
 }
 

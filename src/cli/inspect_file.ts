@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readBootKeys } from "../read_boot_keys.ts";
 import { type InspectedFirmware, inspectFirmware, judgeFirmware } from "../check_firmware.ts";
 import { imageTable, toImageJson } from "../image/image_table.ts";
 import type { CheckSettings } from "../job/check_config.ts";
@@ -34,10 +33,9 @@ export async function lookAtFile(
 /** What a firmware file is and what flash would say of it. */
 export async function lookAtFirmware(
   path: string,
-  { check, pull }: Pick<InspectRequest, "check" | "pull">,
+  { check, keys, pull }: Pick<InspectRequest, "check" | "keys" | "pull">,
   { world, signal }: { readonly world: World; readonly signal: AbortSignal },
 ): Promise<{ file: Record<string, unknown>; verdict: FirmwareVerdict; fileTable: string[] }> {
-  const keys = await readBootKeys(check.trustedKeyFiles, world, signal);
   const inspected = await inspectFirmware(path, { check, keys }, world, signal);
   return {
     file: toImageJson(inspected.inspection),

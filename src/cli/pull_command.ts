@@ -69,7 +69,7 @@ async function readRequest(context: CommandContext): Promise<PullRequest> {
   const settings = settingsOf(context);
   const faults = new Faults();
   checkOutputSettings(settings, faults);
-  const password = await readPassword(settings, context);
+  const password = await readPassword(settings, context, faults);
   const reference = faults.collect({ value: context.args[0] ?? "", from: "REFERENCE" }, parseReference);
   const pull = readPullSettings(settings, { password, registry: reference?.registry, faults });
   faults.collect(settings.find("timeout"), parseDuration);
@@ -80,7 +80,7 @@ async function readRequest(context: CommandContext): Promise<PullRequest> {
     faults.add(`Several files are given: ${[output, ...more].join(", ")}; wanted one --output FILE`);
   }
   if (reference === undefined || output === undefined || faults.messages.length > 0) {
-    throw new ConfigError(faults.messages);
+    throw faults.error();
   }
   return { reference, settings: pull, output };
 }

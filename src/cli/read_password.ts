@@ -1,22 +1,26 @@
-import { ConfigError } from "../job/config_error.ts";
-import type { Settings } from "../job/option.ts";
+import type { Faults, Settings } from "../job/option.ts";
 import { untilAborted } from "../until_aborted.ts";
 import type { CommandContext } from "./command.ts";
 
 /**
  * The password that `--password-stdin` promises, without the line break that `echo` adds; `undefined` when it is not
- * asked for. Rejects with the signal's reason when the program is stopped while nobody writes one, with
- * {@linkcode ConfigError} when it is longer than any.
+ * asked for. What cannot be read, or is longer than any password, is added to `faults`. Rejects only with the signal's
+ * reason, when the program is stopped while nobody writes one.
  */
 export async function readPassword(
   settings: Settings,
   { readInput, signal }: CommandContext,
+  faults: Faults,
 ): Promise<string | undefined> {
   if (!settings.on("password-stdin")) return undefined;
   try {
     return (await untilAborted(readInput(), signal)).replace(/\r?\n$/, "");
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new ConfigError([`--password-stdin: standard input is no password: ${error.message}`]);
+    signal.throwIfAborted();
+    faults.add(
+      `--password-stdin: standard input is no password: ${error instanceof Error ? error.message : error}`,
+    );
+    // It is not missing: that would be another fault.
+    return "";
   }
 }

@@ -1,3 +1,4 @@
+import type { SecureBootKey } from "../image/secure_boot_key.ts";
 import type { Progress } from "../report/progress.ts";
 import type { World } from "../world.ts";
 import type { JobConfig } from "./job_config.ts";
@@ -13,6 +14,8 @@ export interface Job {
   readonly record: JobRecord;
   /** Which agent the device will dial. */
   readonly agent: { readonly kind: "builtin" } | { readonly kind: "classic"; readonly path: string };
+  /** The Secure Boot keys that are trusted. */
+  readonly keys: readonly SecureBootKey[];
   /** How to start this very program, for the built-in agent. */
   readonly self: { readonly path: string; readonly args: readonly string[] };
   /** Told how far the long steps have come. */

@@ -1,7 +1,6 @@
 import { type DeviceAddress, isLoopback, parseDeviceAddress } from "../device/device_address.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
 import { type CheckSettings, readCheckSettings } from "./check_config.ts";
-import { ConfigError } from "./config_error.ts";
 import {
   DEFAULT,
   Faults,
@@ -111,7 +110,7 @@ const AGENT_PATH = "/usr/local/bin/ota-agent";
 /**
  * Reads flags and environment into the configuration of one job (ota-protocol.md, "Environment of the pod").
  *
- * `password` is what `--password-stdin` read. Throws {@linkcode ConfigError} with all faults at once.
+ * `password` is what `--password-stdin` read. Throws `ConfigError` with all faults at once.
  */
 export function readJobConfig(settings: Settings, password: string | undefined): JobConfig {
   const faults = new Faults();
@@ -170,7 +169,7 @@ export function readJobConfig(settings: Settings, password: string | undefined):
       applicationType: settings.environment["APPLICATION_TYPE"]?.trim() || undefined,
     },
   };
-  if (faults.messages.length > 0) throw new ConfigError(faults.messages);
+  if (faults.messages.length > 0) throw faults.error();
   return config;
 }
 

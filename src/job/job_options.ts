@@ -107,7 +107,7 @@ export const IMAGE_OPTIONS: readonly Option[] = [
 
 /** What makes an image unfit to be sent. */
 export const CHECK_OPTIONS: readonly Option[] = [
-  list("force-image", IMAGE, "NAME", "send in spite of the finding of this name, which a refusal gives", [
+  list("force-image", IMAGE, "NAME", "send in spite of this finding of the image check", [
     "FORCE_IMAGE",
   ]),
   value("max-image-size", IMAGE, "SIZE", "refuse larger images (the size of the device's slot)", [
@@ -168,9 +168,7 @@ export const JOB_OPTIONS: readonly Option[] = [
     AGENT,
     "PATH|builtin",
     "agent program; default: /usr/local/bin/ota-agent if there, else builtin",
-    [
-      "OTA_AGENT_PATH",
-    ],
+    ["OTA_AGENT_PATH"],
   ),
   value("agent-ip", AGENT, "A.B.C.D", "address announced to the device; default: the one that routes to it", [
     "EXTERNAL_IP",
@@ -180,7 +178,7 @@ export const JOB_OPTIONS: readonly Option[] = [
     "agent-port",
     AGENT,
     "PORT",
-    "port the agent listens on: the one compiled into the device, which is told none",
+    "where it listens: at the port compiled into the device, which is told none",
     ["AGENT_PORT"],
     "4433",
   ),

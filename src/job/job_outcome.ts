@@ -121,7 +121,7 @@ export const OUTCOMES = {
   "agent-failed": row(
     29,
     "The agent could not start or ended by itself",
-    "Check OTA_AGENT_PATH and that AGENT_PORT is free; the log holds what the agent said",
+    "Check OTA_AGENT_PATH, its certificate and key, and that AGENT_PORT is free; the log holds what the agent said",
   ),
   "image-rejected": row(
     30,

@@ -1,3 +1,5 @@
+import { ConfigError } from "./config_error.ts";
+
 /** One thing a user can set: the row of the one table of flags, variables, defaults and help. */
 export interface Option {
   /** The flag without its dashes; also the name by which the program asks for it. */
@@ -108,6 +110,22 @@ export class Faults {
   /** Notes a fault. */
   add(message: string): void {
     if (!this.messages.includes(message)) this.messages.push(message);
+  }
+
+  /** Everything that was noted, to be thrown. */
+  error(): ConfigError {
+    return new ConfigError(this.messages);
+  }
+
+  /** Notes the faults of a {@linkcode ConfigError} that `read` throws; `undefined` then, its result otherwise. */
+  async gather<Result>(read: () => Result | Promise<Result>): Promise<Result | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      error.faults.forEach((fault) => this.add(fault));
+      return undefined;
+    }
   }
 
   /** Notes the message of what `parse` throws; `undefined` then, its result otherwise. */

@@ -22,7 +22,9 @@ function table(rows: readonly Row[]): string {
     value.toString(16).toUpperCase().padStart(digits, "0");
   return rows.map(({ state, peer, left = 0 }, index) => {
     const [address = "", port = ""] = peer.split(":");
-    const word = address.split(".").toReversed().map((byte) => hex(Number(byte), 2)).join("");
+    const word = address === "v6"
+      ? "000080FE00000000AABBCCDDEEFF0011"
+      : address.split(".").toReversed().map((byte) => hex(Number(byte), 2)).join("");
     return `  ${index}: 0100007F:${hex(PORT, 4)} ${word}:${hex(Number(port), 4)} ${state} ${
       hex(left, 8)
     }:00000000 00:00000000 00000000 0 0 0\n`;
@@ -34,7 +36,9 @@ function kernel(...tables: readonly (readonly Row[])[]): Pick<Files, "open"> {
   let look = 0;
   return {
     async open(path) {
-      const rows = path === "/proc/net/tcp" ? tables[Math.min(look++, tables.length - 1)] ?? [] : [];
+      const shown =
+        tables[path === "/proc/net/tcp" ? Math.min(look++, tables.length - 1) : Math.max(0, look - 1)];
+      const rows = (shown ?? []).filter(({ peer }) => peer.startsWith("v6") === path.endsWith("tcp6"));
       const bytes = new TextEncoder().encode(table(rows));
       let at = 0;
       return await Promise.resolve({
@@ -55,12 +59,17 @@ function kernel(...tables: readonly (readonly Row[])[]): Pick<Files, "open"> {
   };
 }
 
-async function drained(tables: readonly (readonly Row[])[], earlier: readonly string[] = [], idle = 60_000) {
+async function drained(
+  tables: readonly (readonly Row[])[],
+  earlier: readonly string[] = [],
+  idle = 60_000,
+  device: { readonly deviceAddress?: string } = { deviceAddress: DEVICE },
+) {
   const log = { debug() {}, info() {}, warn() {}, error() {}, room: () => log };
   const files = { ...denoWorld(log).files, ...kernel(...tables) };
   return await drain({ clock: systemClock, files }, {
     port: PORT,
-    deviceAddress: DEVICE,
+    ...device,
     earlier: new Set(earlier),
     idleTimeout: idle,
     signal: NEVER,
@@ -119,6 +128,15 @@ Deno.test("drain: a stranger's close is no receipt, and its bytes are not waited
     await drained([[{ state: "04", peer: stranger, left: 700 }, { state: "06", peer: `${DEVICE}:50000` }]]),
     { kind: "drained", inOrder: true },
   );
+});
+
+Deno.test("drain: where nobody knows the device's address, nobody's close is a receipt", async () => {
+  for (const peer of [`${DEVICE}:50000`, "v6:50000"]) {
+    assertEquals(await drained([[{ state: "06", peer }]], [], 60_000, {}), {
+      kind: "drained",
+      inOrder: false,
+    });
+  }
 });
 
 Deno.test("drain: a device that takes nothing any more is told with what is left", async () => {

@@ -257,3 +257,33 @@ Deno.test("runCli: a failure shows what comes from outside as text, whatever it 
     assertStringIncludes(stderr, "x\\u001b[2K\\u009b1A\\u202e\\nOK updated");
   }
 });
+
+Deno.test("runCli: a password that cannot be read is one fault among the others", async () => {
+  const args = ["--username", "ci", "--password-stdin", "--agent-port", "x", "--output", "json"];
+  const unreadable = Promise.reject(new Error("Is a directory"));
+  unreadable.catch(() => undefined);
+  const { code, stdout } = await run(args, ENOUGH, unreadable);
+  const report = JSON.parse(stdout);
+  assertEquals([code, report.outcome], [2, "configuration"]);
+  assertStringIncludes(report.message, "--password-stdin: standard input is no password: Is a directory");
+  assertStringIncludes(report.message, "--agent-port");
+  for (const command of [["pull", "127.0.0.1:1/x:1"], ["inspect", "127.0.0.1:1/x:1"]]) {
+    const failing = Promise.reject(new Error("Is a directory"));
+    failing.catch(() => undefined);
+    const line = [...command, "--device", "esp32s3", "--username", "ci", "--password-stdin"];
+    const { code, stderr } = await run(line, {}, failing);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, "standard input is no password: Is a directory");
+  }
+});
+
+Deno.test("runCli: inspect takes what a build writes for a file, and shows no password of what it refuses", async () => {
+  for (const name of ["nope.bin", "build/thermo.bin", "build/thermo.ELF"]) {
+    const { code, stderr } = await run(["inspect", name]);
+    assertEquals(code, 34);
+    assertStringIncludes(stderr, `Cannot inspect '${name}': nothing is there`);
+  }
+  const { code, stdout, stderr } = await run(["inspect", "https://me:hunter2@registry.example/app.bin"]);
+  assertEquals(code, 2);
+  assert(!`${stdout}${stderr}`.includes("hunter2"), stderr);
+});

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Confirmation, watchReturn } from "../../src/device/confirmation_watch.ts";
+import { type Belief, type Confirmation, watchReturn } from "../../src/device/confirmation_watch.ts";
 import type { InfoReading } from "../../src/device/device_client.ts";
 import type { Clock } from "../../src/world.ts";
 
@@ -44,6 +44,7 @@ interface Watched extends Confirmation {
   /** Milliseconds until the verdict. */
   readonly after: number;
   readonly looks: number;
+  readonly beliefs: readonly Belief[];
   readonly changes: readonly InfoReading[];
   /** How often the witness was asked. */
   readonly asked: number;
@@ -60,6 +61,7 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
   let asked = 0;
   let isHeld = false;
   const held: number[] = [];
+  const beliefs: Belief[] = [];
   const confirmation = await watchReturn({
     before: scene.before ?? OLD,
     imageVersion: scene.imageVersion ?? "1.1.0",
@@ -80,7 +82,10 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
         return Promise.resolve(wasUp);
       },
     },
-    onChange: (reading) => changes.push(reading),
+    onChange: (reading, belief) => {
+      changes.push(reading);
+      beliefs.push(belief);
+    },
     look: async (signal) => {
       looks++;
       await clock.sleep(10, signal);
@@ -88,7 +93,7 @@ async function watch(scene: Scene, signal = NEVER): Promise<Watched> {
       return scene.script.findLast(([from]) => from <= elapsed)?.[1] ?? OLD;
     },
   });
-  return { ...confirmation, after: clock.now() - begun, looks, changes, asked, held };
+  return { ...confirmation, after: clock.now() - begun, looks, changes, beliefs, asked, held };
 }
 
 Deno.test("watchReturn: a device that is busy with the image right after the transfer has not restarted", async () => {
@@ -101,6 +106,7 @@ Deno.test("watchReturn: the new version is believed when it stays for five secon
   assertEquals(seen.verdict, "confirmed-new");
   assert(seen.restarted && seen.after >= 13_000 && seen.after < 13_600, `${seen.after}`);
   assertEquals(seen.changes, [OLD, LOST, NEW]);
+  assertEquals(seen.beliefs.at(-1), { verdict: "confirmed-new", stay: 5000 });
 });
 
 Deno.test("watchReturn: a new version that fails its self-test is a rollback, also where no outage was seen", async () => {

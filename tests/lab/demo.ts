@@ -6,7 +6,9 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { denoWorld } from "../../src/deno_world.ts";
 import { type Outcome, OUTCOMES } from "../../src/job/job_outcome.ts";
+import { quietLog } from "../ota_agent/agent_run.ts";
 import { type LabOptions, startLab, stopSignal } from "./lab_world.ts";
 import { deviceBehaviours } from "./device_behaviour.ts";
 import { processEnvironment, PROGRAM_ARGS } from "./program.ts";
@@ -74,6 +76,7 @@ async function demo({ ending, lab: options }: Story): Promise<number> {
   const say = (who: string, text: string): void =>
     console.log(colour ? `\x1b[2m${who.padEnd(8)}\x1b[0m ${text}` : `${who.padEnd(8)} ${text}`);
   let last = "";
+  let isOver = false;
   const told = new Set(["request", "verified", "rejected", "restarting", "restarted"]);
   await using lab = await startLab({
     size: 1_000_000,
@@ -81,7 +84,7 @@ async function demo({ ending, lab: options }: Story): Promise<number> {
     onDeviceEvent: ({ name, detail }) => {
       const text = detail === "" ? name : `${name}: ${detail}`;
       // The job looks again and again until it believes what it sees.
-      if (told.has(name) && text !== last) say("device", text);
+      if (!isOver && told.has(name) && text !== last) say("device", text);
       if (told.has(name)) last = text;
     },
   });
@@ -106,6 +109,7 @@ async function demo({ ending, lab: options }: Story): Promise<number> {
   if (stop.aborted) passOn();
   stop.addEventListener("abort", passOn);
   const { code } = await child.status;
+  isOver = true;
   stop.removeEventListener("abort", passOn);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
 
@@ -131,7 +135,10 @@ async function demo({ ending, lab: options }: Story): Promise<number> {
 /** What the device says that it runs, in `/info`, as anybody can ask it. */
 async function toldVersion(endpoint: string): Promise<string> {
   try {
-    const response = await fetch(`http://${endpoint}/info`, { signal: AbortSignal.timeout(2_000) });
+    using http = denoWorld(quietLog).openHttp({ proxy: "direct" });
+    const response = await http.fetch(new URL(`http://${endpoint}/info`), {
+      signal: AbortSignal.timeout(2_000),
+    });
     const { version } = await response.json();
     return String(version);
   } catch {

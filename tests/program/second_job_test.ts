@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { startLab } from "../lab/lab_world.ts";
+import { quoted, writeScript } from "./external_agent.ts";
 import { assertFailed, assertUpdated, reportOf, runLabJob, SEEN } from "./lab_job.ts";
 
 const JSON_OUTPUT = ["--output", "json"];
@@ -23,6 +24,23 @@ Deno.test("flashjob: a device that may still dial for an earlier job is not aske
   // A pod has no such directory, and knows nothing of other pods.
   const pod = await runLabJob(lab, { args });
   assertFailed(pod, { outcome: "device-never-dialled", cause: /told to dial/ });
+});
+
+Deno.test("flashjob: a device that only answers, with no proof that it got the image, may still be dialling", async () => {
+  await using lab = await startLab({ behaviour: { dials: "never" } });
+  const program = `Deno.listen({ hostname: "0.0.0.0", port: ${lab.agentPort} });
+await new Promise((resolve) => setTimeout(resolve, 1000));
+console.log("Verified device\\nFirmware sent to IoT");
+Deno.exit(0);
+`;
+  await Deno.writeTextFile(`${lab.directory}/agent.js`, program);
+  const words = [Deno.execPath(), "run", "--quiet", "--no-config", "-A", `${lab.directory}/agent.js`];
+  const OTA_AGENT_PATH = await writeScript(lab.directory, `exec ${words.map(quoted).join(" ")}`);
+  const environment = { XDG_RUNTIME_DIR: lab.directory, OTA_AGENT_PATH };
+  const first = await runLabJob(lab, { args: [...JSON_OUTPUT, "--confirm-timeout", "2s"], environment });
+  assertFailed(first, { outcome: "not-confirmed", cause: /did not restart, and nothing proves/ });
+  const second = await runLabJob(lab, { args: JSON_OUTPUT, environment });
+  assertFailed(second, { outcome: "update-in-progress", cause: /may still be at it/ });
 });
 
 Deno.test("flashjob: a device that refused, and one that was updated, may be asked again at once", async () => {
