@@ -9,7 +9,7 @@ import type { FileFacts, World } from "./world.ts";
  * The agent that was asked for; by default the program at the classic path if one is there.
  *
  * What it could not start without is looked for here, before anything is fetched or asked. Throws {@linkcode ConfigError}
- * with all that keeps it from doing what is asked of it. A dry run, which starts none, only warns of a key pair that
+ * with all that keeps it from doing what is asked of it. A dry run, which starts none, only warns of a key pair for our own agent that
  * nobody names: the machine of a pipeline need not hold the key that all devices trust.
  */
 export async function chooseAgent(

@@ -29,15 +29,22 @@ export async function confirmUpdate(job: Job, input: ConfirmInput, signal: Abort
   const { config } = job;
   if (config.confirm === "off") return withoutConfirmation(job, input.delivery);
   const confirmation = await job.record.phase("confirm", () => watch(job, input, signal));
-  // What has restarted, or has all of the image, is through with it; what only answers may still be dialling.
-  const isThrough = confirmation.restarted || input.delivery.receipt;
-  if (isThrough && confirmation.verdict !== "not-returned") await input.delivery.settle();
+  if (isThrough(confirmation.verdict, input.delivery)) await input.delivery.settle();
   job.record.facts.confirmation = { verdict: confirmation.verdict, restarted: confirmation.restarted };
   const after = confirmation.now.kind === "info" ? confirmation.now.info.version : undefined;
   if (after !== undefined && job.record.facts.device !== undefined) {
     job.record.facts.device = { ...job.record.facts.device, after };
   }
   return judge(job, { ...input, confirmation, after });
+}
+
+/**
+ * Whether the device has ended what it was asked: it has all of the image, or runs another version. What only was away
+ * for a while may still be dialling.
+ */
+function isThrough(verdict: ConfirmationVerdict, { receipt }: Delivery): boolean {
+  if (verdict === "not-returned") return false;
+  return receipt || verdict === "confirmed-new" || verdict === "unexpected-version";
 }
 
 /**

@@ -6,6 +6,7 @@ import { ConfigError } from "./job/config_error.ts";
 import {
   JobFailure,
   type Outcome,
+  OUTCOMES,
   REFUSAL_EXITS,
   SIGNAL_OUTCOMES,
   type StopSignal,
@@ -54,15 +55,18 @@ const DEVICE: Record<DeviceErrorCode, Outcome> = {
   "busy": "update-in-progress",
 };
 
-/** Of what has a remedy of its own, and says it. */
+/** For errors whose message already says what to do. */
 const SAID: Pick<Ending, "remedy"> = { remedy: "" };
 
-/** The ending of a job that was stopped when the device had been asked: that it ended changes nothing there. */
+/** Endings that say nothing of the device: what it was asked it may do all the same. */
+const CUT_SHORT: ReadonlySet<Outcome> = new Set(["deadline", ...Object.values(SIGNAL_OUTCOMES)]);
+
+/** The ending of a job that may have asked the device already, with advice for what is cut short there. */
 export function endingAfterAsking(ending: Ending): Ending {
-  const isStop = Object.values<Outcome>(SIGNAL_OUTCOMES).includes(ending.outcome);
-  return isStop
-    ? { ...ending, remedy: "The device was asked to update and may go on: leave it alone for 80 seconds" }
-    : ending;
+  if (!CUT_SHORT.has(ending.outcome)) return ending;
+  const first = "The device may have been asked to update and go on with it: leave it alone for 80 seconds";
+  const { remedy } = OUTCOMES[ending.outcome];
+  return { ...ending, remedy: remedy === "" ? first : `${first}. ${remedy}` };
 }
 
 /** The one place where a thrown error becomes the ending of a job. */

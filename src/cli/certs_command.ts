@@ -5,7 +5,6 @@ import { DEFAULT_KEY_ALGORITHM, KEY_ALGORITHMS, type KeyAlgorithmName } from "..
 import { issueLeaf } from "../certs/leaf.ts";
 import type { IssuedCertificate } from "../certs/new_certificate.ts";
 import type { PemPaths } from "../certs/pem_pair.ts";
-import { ConfigError } from "../job/config_error.ts";
 import { JobFailure, type Outcome } from "../job/job_outcome.ts";
 import type { Ending } from "../job/job_record.ts";
 import { OUTPUT_OPTIONS } from "../job/job_options.ts";
@@ -101,7 +100,7 @@ function readRequest({ args, flags, environment }: CommandContext): CertsRequest
       }
     }
   }
-  if (faults.messages.length > 0) throw new ConfigError(faults.messages);
+  if (faults.messages.length > 0) throw faults.error();
   const directory = settings.text("directory") ?? ".";
   const path = (name: string, usual: string): string => settings.text(name) ?? join(directory, usual);
   return {

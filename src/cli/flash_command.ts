@@ -54,6 +54,7 @@ async function runJob(context: CommandContext, settings: Settings): Promise<JobR
   try {
     config = await readConfig(context, settings);
   } catch (error) {
+    world.log.debug(error instanceof Error ? error.stack ?? error.message : String(error));
     return new JobRecord(world.clock).report(endingOf(signal.aborted ? signal.reason : error));
   }
   const onProgress = (progress: Progress): void =>

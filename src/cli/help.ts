@@ -4,13 +4,13 @@ import type { CommandEntry } from "./command_table.ts";
 
 const FLAG_CELLS = 42;
 const LINE_CELLS = 120;
+const INDENT = " ".repeat(FLAG_CELLS);
+
 /** How values with these placeholders are written. */
-export const MEASURES: Readonly<Record<string, string>> = {
+const MEASURES: Readonly<Record<string, string>> = {
   TIME: "TIME: 500ms, 90s, 10m, 1m30s or 1h; a number alone is seconds",
   SIZE: "SIZE: bytes, or with k, M or G of 1024 (also as KiB, kB, MiB ...)",
 };
-
-const INDENT = " ".repeat(FLAG_CELLS);
 
 /** The help of one command: usage, what it does, and its whole table of flags and variables. */
 export function commandHelp(name: string, command: Command): string {
@@ -18,8 +18,9 @@ export function commandHelp(name: string, command: Command): string {
   const tables = groups.map((group) =>
     `${group}:\n${command.options.filter((option) => option.group === group).map(optionLine).join("\n")}`
   );
-  const isMeasured = command.options.some(({ placeholder = "" }) => Object.hasOwn(MEASURES, placeholder));
-  const measures = isMeasured ? [Object.values(MEASURES).join("\n")] : [];
+  const used = new Set(command.options.map(({ placeholder }) => placeholder));
+  const lines = Object.entries(MEASURES).filter(([name]) => used.has(name)).map(([, line]) => line);
+  const measures = lines.length > 0 ? [lines.join("\n")] : [];
   return [`Usage: flashjob ${name} ${command.usage}`, command.about, ...tables, ...measures].join("\n\n");
 }
 

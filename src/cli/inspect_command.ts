@@ -1,4 +1,5 @@
 import { within } from "../deadline.ts";
+import type { SecureBootKey } from "../image/secure_boot_key.ts";
 import { type CheckSettings, readCheckSettings } from "../job/check_config.ts";
 import { ConfigError } from "../job/config_error.ts";
 import {
@@ -13,9 +14,8 @@ import { Faults, type Option, parseDuration, Settings } from "../job/option.ts";
 import { checkOutputSettings } from "../job/output_config.ts";
 import { type PullSettings, readPullSettings, readRegistrySettings } from "../job/pull_config.ts";
 import { readSignatureFlags } from "../job/signature_config.ts";
-import type { SecureBootKey } from "../image/secure_boot_key.ts";
-import { readBootKeys } from "../read_boot_keys.ts";
 import { endingOf } from "../job_ending.ts";
+import { readBootKeys } from "../read_boot_keys.ts";
 import { type Digest, parseDigest } from "../registry/digest.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
 import type { RegistrySettings } from "../registry/registry_settings.ts";
@@ -67,7 +67,7 @@ export const inspectCommand: Command = {
     "With --device also that platform's firmware, as `esptool image_info` shows it, the verdict of the image check,\n" +
     "and the state of the signature:\n\n" +
     "  flashjob inspect registry.example.org/team/thermo:1.1 --device esp32s3 --cosign-key cosign.pub\n\n" +
-    "A file on this machine (an existing file, what starts with ./ or /, or is called .bin or .elf):\n\n" +
+    "A file on this machine (an existing file, what starts with ./ or /, or ends with .bin, .elf, .hex, .img, .uf2):\n\n" +
     "  flashjob inspect build/thermo.bin --device esp32s3\n\n" +
     "The exit code is 0 when it could be looked at, even if flash would refuse it; the verdict is in the result.",
   options: OPTIONS,
@@ -110,6 +110,8 @@ async function readRequest(settings: Settings, context: CommandContext): Promise
   // Without a device nothing is pulled, and its absence is no fault here.
   const pull = settings.find("device") === undefined ? undefined : readPullSettings(settings, given);
   const check = readCheckSettings(settings, faults);
+  // Of an image without a device nothing is looked at that these keys could have signed.
+  const keyFiles = subject?.kind === "file" || pull !== undefined ? check.trustedKeyFiles : [];
   const request = {
     pull,
     registry: pull?.registry ?? readRegistrySettings(settings, given),
@@ -117,7 +119,7 @@ async function readRequest(settings: Settings, context: CommandContext): Promise
       ? faults.collect(settings.find("expect-digest"), parseDigest)
       : pull.expectDigest,
     check,
-    keys: await faults.gather(() => readBootKeys(check.trustedKeyFiles, context.world, context.signal)) ?? [],
+    keys: await faults.gather(() => readBootKeys(keyFiles, context.world, context.signal)) ?? [],
     signature: readSignatureFlags(settings, faults),
   };
   faults.collect(settings.find("timeout"), parseDuration);
@@ -125,8 +127,8 @@ async function readRequest(settings: Settings, context: CommandContext): Promise
   return { subject, ...request };
 }
 
-/** What a build writes, in a path that begins with no registry: Docker Hub has no such repositories. */
-const BUILD_RESULT = /^(?![^/]*[.:][^/]*\/).*\.(?:bin|elf|hex|img|uf2)$/i;
+/** What a build writes, in a path that begins with no registry and ends with no tag: such images are nowhere. */
+const BUILD_RESULT = /^(?!localhost\/|[^/]+[.:][^/]*\/)[^:]*\.(?:bin|elf|hex|img|uf2)$/i;
 
 /** A file that is there is meant, even where its name could be a reference too. */
 async function readSubject(

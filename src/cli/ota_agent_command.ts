@@ -1,7 +1,6 @@
 import { isIP, isIPv4 } from "node:net";
 import { AGENT_OUTCOMES } from "../job/agent_outcomes.ts";
 import { parseAttestationUrl } from "../job/attestation_url.ts";
-import { ConfigError } from "../job/config_error.ts";
 import { OUTCOMES, SIGNAL_OUTCOMES } from "../job/job_outcome.ts";
 import {
   Faults,
@@ -81,7 +80,7 @@ export const otaAgentCommand: Command = {
   },
 };
 
-/** Throws {@linkcode ConfigError} with all faults at once. */
+/** Throws `ConfigError` with all faults at once. */
 function readAgentSettings(settings: Settings): OtaAgentSettings {
   const faults = new Faults();
   readLogSettings(settings, faults);
@@ -122,7 +121,7 @@ function readAgentSettings(settings: Settings): OtaAgentSettings {
     }),
     ...(attestedAhead === undefined ? {} : { attestedAhead }),
   };
-  if (faults.messages.length > 0) throw new ConfigError(faults.messages);
+  if (faults.messages.length > 0) throw faults.error();
   return result;
 }
 

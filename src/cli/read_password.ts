@@ -20,7 +20,7 @@ export async function readPassword(
     faults.add(
       `--password-stdin: standard input is no password: ${error instanceof Error ? error.message : error}`,
     );
-    // It is not missing: that would be another fault.
-    return "";
+    // Neither missing nor empty: those would be other faults. With this one it is never sent.
+    return "unread";
   }
 }

@@ -178,7 +178,7 @@ export const JOB_OPTIONS: readonly Option[] = [
     "agent-port",
     AGENT,
     "PORT",
-    "where it listens: at the port compiled into the device, which is told none",
+    "where the agent listens: the port compiled into the device, which is told an address only",
     ["AGENT_PORT"],
     "4433",
   ),

@@ -86,7 +86,7 @@ export const OUTCOMES = {
   "device-never-dialled": row(
     22,
     "The device was asked to update but never reached the agent",
-    "Check that the announced address (EXTERNAL_IP) leads from the device to this agent, at the port that is compiled into it (AGENT_PORT)",
+    "Check that the announced address (EXTERNAL_IP) leads from the device to the agent, at the port that is compiled into the device (AGENT_PORT)",
   ),
   "tls-refused": row(
     23,
@@ -140,7 +140,7 @@ export const OUTCOMES = {
   ),
   "update-in-progress": row(
     33,
-    "The device is still busy with an attempt of this login session (known where XDG_RUNTIME_DIR is set)",
+    "The device may still be busy with an earlier attempt (known only where XDG_RUNTIME_DIR is set)",
     "Wait until 80 seconds after the earlier attempt, then run the job again",
   ),
   "local-io": row(

@@ -84,7 +84,7 @@ export class Reception {
   /** Runs to the end, and leaves neither socket nor timer. */
   async run(): Promise<AgentEnd> {
     const onStop = (): void =>
-      this.#fail(new OtaAgentError("stopped", "Stopped as it was told to, before a device was served"));
+      this.#fail(new OtaAgentError("stopped", "Cannot serve a device any more: stopped as told"));
     if (this.#outerSignal.aborted) onStop();
     this.#outerSignal.addEventListener("abort", onStop, { once: true });
     this.#onEvent({ event: "listening", port: this.#listener.port });

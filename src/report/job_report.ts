@@ -12,7 +12,7 @@ export interface JobReport {
   readonly reason?: string;
   /** What happened, in one sentence. */
   readonly message: string;
-  /** What to do about it; absent where nothing is to be done. */
+  /** What to do about it; absent where nothing is to be done or the message says it. */
   readonly remedy?: string;
   /** What a user should know although the job went on. */
   readonly warnings: readonly string[];

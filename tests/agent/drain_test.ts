@@ -36,8 +36,11 @@ function kernel(...tables: readonly (readonly Row[])[]): Pick<Files, "open"> {
   let look = 0;
   return {
     async open(path) {
-      const shown =
-        tables[path === "/proc/net/tcp" ? Math.min(look++, tables.length - 1) : Math.max(0, look - 1)];
+      const shown = tables[
+        path === "/proc/net/tcp"
+          ? Math.min(look++, tables.length - 1)
+          : Math.min(Math.max(0, look - 1), tables.length - 1)
+      ];
       const rows = (shown ?? []).filter(({ peer }) => peer.startsWith("v6") === path.endsWith("tcp6"));
       const bytes = new TextEncoder().encode(table(rows));
       let at = 0;

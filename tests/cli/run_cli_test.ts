@@ -266,6 +266,7 @@ Deno.test("runCli: a password that cannot be read is one fault among the others"
   const report = JSON.parse(stdout);
   assertEquals([code, report.outcome], [2, "configuration"]);
   assertStringIncludes(report.message, "--password-stdin: standard input is no password: Is a directory");
+  assertEquals(report.message.match(/--password-stdin/g)?.length, 1, report.message);
   assertStringIncludes(report.message, "--agent-port");
   for (const command of [["pull", "127.0.0.1:1/x:1"], ["inspect", "127.0.0.1:1/x:1"]]) {
     const failing = Promise.reject(new Error("Is a directory"));

@@ -70,7 +70,7 @@ Deno.test("permissionFlags: an agent elsewhere is not started", async () => {
   await using lab = await startLab();
   const OTA_AGENT_PATH = await writeClassicAgent(lab.directory, { port: lab.agentPort });
   const run = await program.run([], { ...FAST, ...lab.environment, OTA_AGENT_PATH });
-  assertMatch(run.stdout, /^FAILED configuration .*Cannot start the agent/);
+  assertMatch(run.stdout, /^FAILED agent-failed .*Cannot start the agent/);
   assertEquals(lab.device.running.version, "1.0.0");
 });
 

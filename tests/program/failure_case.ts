@@ -21,6 +21,8 @@ export interface FailureCase {
   readonly outcome: Outcome;
   /** The exit code, where a finding has one of its own. */
   readonly code?: number;
+  /** What is to be done, where it is not what the outcome says; empty where the sentence says it. */
+  readonly remedy?: string;
   /** What the sentence must name. */
   readonly cause: RegExp;
   /**

@@ -105,25 +105,32 @@ export function finalLineOf(run: ProgramRun): string {
 
 /**
  * Asserts that a run with `--output json` failed as the table says, and tells people so in one last line with cause
- * and remedy. `code` is given where a finding has an exit code of its own.
+ * and remedy. `code` is given where a finding has an exit code of its own, `remedy` where it has one of its own; an
+ * empty one stands in the message.
  */
 export function assertFailed(
   run: ProgramRun,
-  wanted: { readonly outcome: Outcome; readonly cause: RegExp; readonly code?: number },
+  wanted: {
+    readonly outcome: Outcome;
+    readonly cause: RegExp;
+    readonly code?: number;
+    readonly remedy?: string;
+  },
 ): JobReport {
   const report = reportOf(run);
   const row = OUTCOMES[wanted.outcome];
+  const { remedy = row.remedy } = wanted;
   const story = `${JSON.stringify(report, null, 1)}\n${run.stderr}`;
   assertEquals(report.outcome, wanted.outcome, story);
   assertEquals(run.code, wanted.code ?? row.exit, story);
   assertNotEquals(run.code, 0, story);
   assert(wanted.cause.test(report.message), story);
   assertEquals(report.message.includes("\n"), false, story);
-  assertEquals(report.remedy, row.remedy === "" ? undefined : row.remedy, story);
+  assertEquals(report.remedy, remedy === "" ? undefined : remedy, story);
   const last = finalLineOf(run);
   assert(last.includes(`FAILED ${wanted.outcome} (exit ${run.code}): `), story);
   assert(last.includes(report.message.replace(/[.\s]+$/, "")), story);
-  assert(last.endsWith(row.remedy === "" ? "." : `. ${row.remedy}.`), story);
+  assert(last.endsWith(remedy === "" ? "." : `. ${remedy}.`), story);
   return report;
 }
 
