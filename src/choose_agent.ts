@@ -8,9 +8,10 @@ import type { FileFacts, World } from "./world.ts";
 /**
  * The agent that was asked for; by default the program at the classic path if one is there.
  *
- * What it could not start without is looked for here, before anything is fetched or asked. Throws {@linkcode ConfigError}
- * with all that keeps it from doing what is asked of it. A dry run, which starts none, only warns of a key pair for our own agent that
- * nobody names: the machine of a pipeline need not hold the key that all devices trust.
+ * What it could not start without is looked for here, before anything is fetched or asked. Throws
+ * {@linkcode ConfigError} with all that keeps it from doing what is asked of it. A dry run, which starts none, only
+ * warns of a key pair for our own agent that nobody names: the machine of a pipeline need not hold the key that all
+ * devices trust.
  */
 export async function chooseAgent(
   settings: AgentSettings,
@@ -18,10 +19,10 @@ export async function chooseAgent(
   warn: (message: string) => void,
 ): Promise<Job["agent"]> {
   const agent = await chosenAgent(settings, world);
-  const faults = await missingFiles(agent, settings, world);
-  if (settings.dryRun && !settings.namesKeyPair && agent.kind === "builtin") {
-    faults.splice(0).forEach((fault) => warn(`The update itself would fail here: ${fault}`));
-  }
+  const missing = await missingFiles(agent, settings, world);
+  const isExcused = settings.dryRun && !settings.namesKeyPair && agent.kind === "builtin";
+  if (isExcused) missing.forEach((fault) => warn(`The update itself would fail here: ${fault}`));
+  const faults = isExcused ? [] : missing;
   if (agent.kind === "classic" && settings.verifyIdentity === "require") {
     faults.push(
       `Cannot verify the device's identity: the agent '${agent.path}' serves whoever dials first, ` +

@@ -107,9 +107,7 @@ export const IMAGE_OPTIONS: readonly Option[] = [
 
 /** What makes an image unfit to be sent. */
 export const CHECK_OPTIONS: readonly Option[] = [
-  list("force-image", IMAGE, "NAME", "send in spite of this finding of the image check", [
-    "FORCE_IMAGE",
-  ]),
+  list("force-image", IMAGE, "NAME", "send in spite of this finding of the image check", ["FORCE_IMAGE"]),
   value("max-image-size", IMAGE, "SIZE", "refuse larger images (the size of the device's slot)", [
     "MAX_IMAGE_SIZE",
   ]),

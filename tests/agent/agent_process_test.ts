@@ -171,9 +171,8 @@ Deno.test("startAgent: grandchildren that hold the pipes do not hold the verdict
   }
 });
 
-for (
-  const [agentKind, words] of [["an agent", []], ["an agent that ignores SIGTERM", ["stubborn"]]] as const
-) {
+for (const words of [[], ["ignores SIGTERM"]]) {
+  const agentKind = ["an agent", ...words].join(" that ");
   Deno.test(`startAgent: stop ends ${agentKind} behind a wrapper, and the port is free`, async () => {
     const port = freePort();
     const agent = start(wrapped(listening(port, ...words)), { port });

@@ -69,6 +69,15 @@ Deno.test("commandHelp: flash names every variable and flag that a job reads or 
   for (const name of [...operator, ...docker, ...others]) assert(words.has(name), name);
 });
 
+Deno.test("commandHelp: says how TIME and SIZE are written, where a flag takes one", async () => {
+  for (const { name, text } of await helps()) {
+    for (const measure of ["TIME", "SIZE"]) {
+      const isTaken = new RegExp(`^ {2}--[a-z-]+ ${measure}\\b`, "m").test(text);
+      assertEquals(new RegExp(`^${measure}: `, "m").test(text), isTaken, `${name} ${measure}`);
+    }
+  }
+});
+
 Deno.test("programHelp: names every command and what it does", () => {
   const text = programHelp(COMMANDS);
   for (const { name, summary } of COMMANDS) {

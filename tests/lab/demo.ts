@@ -7,6 +7,8 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { denoWorld } from "../../src/deno_world.ts";
+import { parseDeviceAddress } from "../../src/device/device_address.ts";
+import { DeviceClient } from "../../src/device/device_client.ts";
 import { type Outcome, OUTCOMES } from "../../src/job/job_outcome.ts";
 import { quietLog } from "../ota_agent/agent_run.ts";
 import { type LabOptions, startLab, stopSignal } from "./lab_world.ts";
@@ -134,16 +136,11 @@ async function demo({ ending, lab: options }: Story): Promise<number> {
 
 /** What the device says that it runs, in `/info`, as anybody can ask it. */
 async function toldVersion(endpoint: string): Promise<string> {
-  try {
-    using http = denoWorld(quietLog).openHttp({ proxy: "direct" });
-    const response = await http.fetch(new URL(`http://${endpoint}/info`), {
-      signal: AbortSignal.timeout(2_000),
-    });
-    const { version } = await response.json();
-    return String(version);
-  } catch {
-    return "(it does not answer)";
-  }
+  const { clock, openHttp } = denoWorld(quietLog);
+  using http = openHttp({ proxy: "direct" });
+  const device = new DeviceClient(parseDeviceAddress(endpoint), { http, clock, timeout: 2_000 });
+  const reading = await device.readInfo(new AbortController().signal);
+  return reading.kind === "info" ? reading.info.version ?? "(none)" : "(it does not answer)";
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {

@@ -33,7 +33,15 @@ export async function writeScript(directory: string, body: string): Promise<stri
   return path;
 }
 
+/** Writes a JavaScript program that the job can start as an agent. Returns the path of the script that runs it. */
+export async function writeProgram(directory: string, program: string): Promise<string> {
+  const path = `${directory}/agent.js`;
+  await Deno.writeTextFile(path, program);
+  const words = [Deno.execPath(), "run", "--quiet", "--no-config", "-A", path];
+  return await writeScript(directory, `exec ${words.map(quoted).join(" ")}`);
+}
+
 /** The word as the shell takes it literally. */
-export function quoted(word: string): string {
+function quoted(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

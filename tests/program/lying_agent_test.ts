@@ -9,7 +9,7 @@ import { writeClassicAgent } from "../lab/classic_agent.ts";
 import type { ClassicAgentBehaviour } from "../lab/classic_agent_behaviour.ts";
 import type { DeviceBehaviour } from "../lab/device_behaviour.ts";
 import { startLab } from "../lab/lab_world.ts";
-import { quoted, writeScript } from "./external_agent.ts";
+import { writeProgram } from "./external_agent.ts";
 import { assertFailed, assertNotUpdated, assertUndisturbed, runLabJob } from "./lab_job.ts";
 
 interface Liar {
@@ -136,9 +136,7 @@ for (const { name, says, end, outcome, cause } of pretenders) {
 for (const line of ${JSON.stringify(says)}) console.log(line);
 ${end};
 `;
-    await Deno.writeTextFile(`${lab.directory}/agent.js`, program);
-    const words = [Deno.execPath(), "run", "--quiet", "--no-config", "-A", `${lab.directory}/agent.js`];
-    const path = await writeScript(lab.directory, `exec ${words.map(quoted).join(" ")}`);
+    const path = await writeProgram(lab.directory, program);
     const run = await runLabJob(lab, {
       args: ["--output", "json", "--confirm-timeout", "3s"],
       environment: { OTA_AGENT_PATH: path },

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { startLab } from "../lab/lab_world.ts";
-import { quoted, writeScript } from "./external_agent.ts";
+import { writeProgram } from "./external_agent.ts";
 import { assertFailed, assertUpdated, reportOf, runLabJob, SEEN } from "./lab_job.ts";
 
 const JSON_OUTPUT = ["--output", "json"];
@@ -33,9 +33,7 @@ await new Promise((resolve) => setTimeout(resolve, 1000));
 console.log("Verified device\\nFirmware sent to IoT");
 Deno.exit(0);
 `;
-  await Deno.writeTextFile(`${lab.directory}/agent.js`, program);
-  const words = [Deno.execPath(), "run", "--quiet", "--no-config", "-A", `${lab.directory}/agent.js`];
-  const OTA_AGENT_PATH = await writeScript(lab.directory, `exec ${words.map(quoted).join(" ")}`);
+  const OTA_AGENT_PATH = await writeProgram(lab.directory, program);
   const environment = { XDG_RUNTIME_DIR: lab.directory, OTA_AGENT_PATH };
   const first = await runLabJob(lab, { args: [...JSON_OUTPUT, "--confirm-timeout", "2s"], environment });
   assertFailed(first, { outcome: "not-confirmed", cause: /did not restart, and nothing proves/ });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { OUTCOMES } from "../../src/job/job_outcome.ts";
 import { writeClassicAgent } from "../lab/classic_agent.ts";
 import { type Lab, type LabOptions, startLab } from "../lab/lab_world.ts";
@@ -129,11 +129,12 @@ for (const { name, lab: options, arrange, reached, known } of phases) {
       assertEquals(known.filter((fact) => !(fact in report)), [], run.stdout);
       // What a job is stopped in says what the device may be at.
       const remedy = known.includes("transfer")
-        ? " The device may have been asked to update and go on with it: leave it alone for 80 seconds."
-        : "";
-      assertEquals(report.remedy, remedy === "" ? undefined : remedy.slice(1, -1));
-      const last = `FAILED ${outcome} (exit ${run.code}): Stopped by ${signal}.${remedy}`;
-      assertStringIncludes(finalLineOf(run), last);
+        ? "The device may have been asked to update and go on with it: leave it alone for 80 seconds"
+        : undefined;
+      assertEquals(report.remedy, remedy);
+      const advice = remedy === undefined ? "" : ` ${remedy}.`;
+      const last = `FAILED ${outcome} (exit ${run.code}): Stopped by ${signal}.${advice}`;
+      assert(finalLineOf(run).endsWith(last), finalLineOf(run));
     });
   }
 }
