@@ -13,9 +13,12 @@ const largeImage = buildEspApp({ version: "0.2.0", size: 24_000_000 });
 
 const recognised = { expectedDevice: { address: DEVICE, require: false } };
 
-/** Waits until the agent has told `count` events of this name. */
-async function until({ events }: AgentRun, name: string, count = 1): Promise<void> {
+/** Waits until the agent has told `count` events of this name; rejects when it ends without. */
+async function until({ events, end }: AgentRun, name: string, count = 1): Promise<void> {
+  let hasEnded = false;
+  void end.finally(() => hasEnded = true);
   while (events.filter(({ event }) => event === name).length < count) {
+    assert(!hasEnded, `the agent ended before it told '${name}' ${count} times: ${JSON.stringify(events)}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -28,11 +31,16 @@ async function take(device: RawDevice): Promise<number> {
 }
 
 Deno.test("runOtaAgent: of two genuine devices that dial at once one is served, the other gets nothing", async () => {
-  await using attestation = startAttestation();
+  // 400 ms: whoever is attested before the other has dialled is served alone, which is another case.
+  await using attestation = startAttestation({ delay: 16_000 });
   await using agent = await startOtaAgent({ image: smallImage, attestationUrl: new URL(attestation.url) });
   const port = await agent.port;
-  using first = await RawDevice.present(port, "device");
-  using second = await RawDevice.present(port, "other");
+  using first = await RawDevice.dial(port);
+  using second = await RawDevice.dial(port);
+  await Promise.all([
+    first.write((await diceCertificate("device")).der),
+    second.write((await diceCertificate("other")).der),
+  ]);
   await until(agent, "dialled", 2);
   const received = await Promise.all([take(first), take(second)]);
   assertEquals(received.toSorted((a, b) => a - b), [0, smallImage.length]);
